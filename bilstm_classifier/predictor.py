@@ -1,0 +1,327 @@
+"""From texts to predictions: batches of like length, memory bounded, the same answer in any company."""
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from . import decision
+from .windows import EncodedText, TextEncoder, Truncation, check_text, max_length_of
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    from .modeling import BiLSTMForSequenceClassification
+
+logger = logging.getLogger(__name__)
+
+# Texts are taken in chunks: enough to sort by length within, little enough to hold.
+CHUNK_TEXTS = 2048
+CHUNK_CHARACTERS = 2_000_000
+# Padded tokens a batch with batch_size="auto": benchmarks/batch_size.py shows where more gains nothing.
+BATCH_TOKENS = {"cpu": 4_096, "cuda": 131_072}
+
+
+class Prediction(NamedTuple):
+    """A label and its probability."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextPrediction:
+    """What the model says of one text.
+
+    Attributes:
+        labels: The labels chosen: one, or those with a probability of at least one half when labels overlap.
+        probabilities: Probability by label, in the order of the model's ``id2label``.
+        tokens: Tokens of the text.
+        tokens_read: Tokens of it that the model read.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: dict[str, float]
+    tokens: int
+    tokens_read: int
+
+    def top(self, k: int) -> list[Prediction]:
+        """The ``k`` likeliest labels, the likeliest first."""
+        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
+        return [Prediction(label, score) for label, score in ranked[:k]]
+
+
+class Predictor:
+    """A model with its tokenizer, ready for texts. Safe to share between threads.
+
+    Args:
+        model: The classifier, in eval mode on the device it shall run on.
+        tokenizer: Its fast tokenizer.
+        batch_size: Texts a batch, or ``"auto"``: as many as fill a batch of the size that is fast on the device.
+        truncation: What happens to a text longer than the model reads: ``"cut"`` (its beginning is read), ``"windows"``
+            (all of it is read in overlapping windows, the probabilities averaged in proportion to their tokens) or
+            ``"error"``.
+
+    Raises:
+        ValueError: an option outside its range.
+        TypeError: a tokenizer that is not a fast one.
+    """
+
+    def __init__(
+        self,
+        model: "BiLSTMForSequenceClassification",
+        tokenizer: "PreTrainedTokenizerFast",
+        *,
+        batch_size: int | Literal["auto"] = "auto",
+        truncation: Truncation = "cut",
+    ):
+        if batch_size != "auto" and (not isinstance(batch_size, int) or batch_size < 1):
+            raise ValueError(f"batch_size is {batch_size!r}: expected a whole number of 1 or more, or 'auto'")
+        if not getattr(tokenizer, "is_fast", False):
+            raise TypeError(f"{type(tokenizer).__name__} is not a fast tokenizer: load it with AutoTokenizer")
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+        positions = getattr(model.config.embedder_config, "max_position_embeddings", None)
+        self.max_length = max_length_of(tokenizer, positions)
+        self._encoder = TextEncoder(tokenizer.backend_tokenizer, self.max_length, truncation)
+        self._pad_token_id = tokenizer.pad_token_id or 0
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model_id_or_path: str | Path | None = None,
+        *,
+        revision: str | None = None,
+        device: "str | torch.device | None" = None,
+        dtype: "str | torch.dtype | None" = None,
+        batch_size: int | Literal["auto"] = "auto",
+        truncation: Truncation = "cut",
+    ) -> "Predictor":
+        """Load a model and its tokenizer.
+
+        Args:
+            model_id_or_path: Folder or Hub id; ``None`` is the model in the package, which needs no network.
+            revision: Branch, tag or commit on the Hub.
+            device: Where to run; ``None`` is the first GPU if there is one, else the CPU.
+            dtype: ``"float32"`` (also ``None``), ``"bfloat16"`` or ``"float16"``.
+            batch_size: See :class:`Predictor`.
+            truncation: See :class:`Predictor`.
+
+        Raises:
+            OSError: the model cannot be found, read or downloaded.
+            ValueError: it is not a model of this package, or not all of its weights are there.
+        """
+        import torch
+
+        from .hub import load_model
+
+        if device is None:
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if dtype is None:
+            dtype = torch.float32
+        elif isinstance(dtype, str):
+            if not isinstance(found := getattr(torch, dtype, None), torch.dtype):
+                raise ValueError(f"dtype is {dtype!r}: expected 'float32', 'bfloat16' or 'float16'")
+            dtype = found
+        source = DEFAULT_MODEL if model_id_or_path is None else model_id_or_path
+        model, tokenizer = load_model(source, revision=revision, dtype=dtype)
+        return cls(model.to(device), tokenizer, batch_size=batch_size, truncation=truncation)
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Names of the labels, in the order of ``id2label``."""
+        return [self.model.config.id2label[index] for index in range(self.model.config.num_labels)]
+
+    def predict(self, texts: Iterable[str]) -> list[TextPrediction]:
+        """Classify ``texts``, in their order.
+
+        Raises:
+            TypeError: ``texts`` is a single string, or an item is not a string.
+            ValueError: an item is empty, or too long where ``truncation="error"``; the message names it by number.
+        """
+        return list(self.iter_predict(_checked(texts)))
+
+    def predict_proba(self, texts: Iterable[str]) -> np.ndarray:
+        """Probabilities of ``texts``: float32 (texts, labels), columns in ``id2label`` order. Raises as ``predict``."""
+        rows = [scores for scores, _ in self._score(_checked(texts))]
+        return np.stack(rows) if rows else np.zeros((0, len(self.labels)), dtype=np.float32)
+
+    def iter_predict(self, texts: Iterable[str]) -> Iterator[TextPrediction]:
+        """Like ``predict``, but yields results while ``texts``, which may be endless, are being read.
+
+        An error in an item comes when the chunk of texts that holds it is due: what was yielded before stays valid.
+        """
+        problem_type = self.model.config.problem_type
+        for scores, text in self._score(texts):
+            chosen = tuple(self.labels[index] for index in decision.chosen_labels(scores, problem_type))
+            by_label = dict(zip(self.labels, scores.tolist(), strict=True))
+            yield TextPrediction(chosen, by_label, text.tokens, text.tokens_read)
+
+    def _score(self, texts: Iterable[str]) -> Iterator[tuple[np.ndarray, EncodedText]]:
+        if isinstance(texts, str):
+            raise TypeError("texts is a single string: expected a list or another iterable of strings")
+        total = cut = 0
+        for chunk in _chunks(texts):
+            encoded = self._encoder.encode(chunk, first_index=total)
+            for index, text in enumerate(encoded, total):
+                if not text.tokens:
+                    raise ValueError(
+                        f"text {index} is empty to the model: its tokenizer finds no token in it"
+                    )
+            total += len(chunk)
+            cut += sum(text.tokens_read < text.tokens for text in encoded)
+            yield from zip(self._probabilities(encoded), encoded, strict=True)
+        if cut:
+            logger.warning(
+                "%d of %d texts are longer than the %d tokens that the model reads: only their beginning was read "
+                "(truncation='windows' reads all)",
+                cut,
+                total,
+                self.max_length,
+            )
+
+    def _probabilities(self, encoded: Sequence[EncodedText]) -> np.ndarray:
+        """Probabilities (texts, labels): the mean over each text's windows, in proportion to their tokens."""
+        windows = [window for text in encoded for window in text.windows]
+        owners = np.repeat(np.arange(len(encoded)), [len(text.windows) for text in encoded])
+        weights = np.array([len(window) for window in windows], dtype=np.float32)
+        scores = decision.probabilities(self._logits(windows), self.model.config.problem_type)
+        sums = np.zeros((len(encoded), scores.shape[1]), dtype=np.float32)
+        np.add.at(sums, owners, scores * weights[:, None])
+        return sums / np.bincount(owners, weights=weights).astype(np.float32)[:, None]
+
+    def _logits(self, windows: list[list[int]]) -> np.ndarray:
+        """Logits (windows, labels), computed in batches of windows of like length."""
+        import torch
+
+        device = self.model.device.type
+        order = sorted(range(len(windows)), key=lambda index: -len(windows[index]))
+        logits = np.empty((len(windows), len(self.labels)), dtype=np.float32)
+        start, budget = 0, BATCH_TOKENS.get(device, BATCH_TOKENS["cuda"])
+        while start < len(order):
+            longest = len(windows[order[start]])
+            size = max(1, budget // longest) if self.batch_size == "auto" else self.batch_size
+            batch = order[start : start + size]
+            try:
+                logits[batch] = self._forward([windows[index] for index in batch])
+            except torch.OutOfMemoryError:
+                if self.batch_size != "auto" or len(batch) == 1:
+                    raise
+                budget //= 2
+                torch.cuda.empty_cache()
+                continue
+            start += size
+        return logits
+
+    def _forward(self, windows: list[list[int]]) -> np.ndarray:
+        import torch
+
+        longest = max(len(window) for window in windows)
+        input_ids = np.full((len(windows), longest), self._pad_token_id, dtype=np.int64)
+        attention_mask = np.zeros((len(windows), longest), dtype=np.int64)
+        for row, window in enumerate(windows):
+            input_ids[row, : len(window)] = window
+            attention_mask[row, : len(window)] = 1
+        with torch.inference_mode():
+            output = self.model(
+                input_ids=torch.from_numpy(input_ids).to(self.model.device),
+                attention_mask=torch.from_numpy(attention_mask).to(self.model.device),
+            )
+        return output.logits.float().cpu().numpy()
+
+
+def get_predictions(
+    news: str | Iterable[str],
+    model: "Predictor | str | Path | tuple[Any, Any] | None" = None,
+    *,
+    top_k: int | None = None,
+    return_probabilities: bool = False,
+) -> Any:
+    """The category of a text, or of each of several.
+
+    Args:
+        news: A text or an iterable of texts.
+        model: A :class:`Predictor`, a pair of model and tokenizer, a folder or a Hub id; ``None`` is the model in the
+            package, which needs no network. Models loaded here stay loaded.
+        top_k: Give the ``k`` likeliest labels with their probabilities in place of a name.
+        return_probabilities: Give the probability of every label in place of a name.
+
+    Returns:
+        For a text: the label's name (for a model whose labels overlap, a list of names); a list of ``top_k``
+        :class:`Prediction`; or a dict from label to probability. For several texts: a list of these, in their order.
+
+    Raises:
+        TypeError: something that is not a string.
+        ValueError: an empty text, or both ``top_k`` and ``return_probabilities``.
+        OSError: the model cannot be found, read or downloaded.
+    """
+    if top_k is not None and return_probabilities:
+        raise ValueError("top_k and return_probabilities were both given: choose one")
+    if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
+        raise ValueError(f"top_k is {top_k!r}: expected a whole number of 1 or more")
+    single = isinstance(news, (str, bytes)) or not isinstance(news, Iterable)
+    texts: Any = [news] if single else news
+    if isinstance(texts, Sequence):  # said before seconds go into loading a model
+        for index, text in enumerate(texts):
+            check_text(text, index)
+    predictor = _predictor_for(model)
+
+    def answer(prediction: TextPrediction) -> Any:
+        if top_k is not None:
+            return prediction.top(top_k)
+        if return_probabilities:
+            return prediction.probabilities
+        overlapping = predictor.model.config.problem_type == "multi_label_classification"
+        return list(prediction.labels) if overlapping else prediction.labels[0]
+
+    answers = [answer(prediction) for prediction in predictor.iter_predict(texts)]
+    return answers[0] if single else answers
+
+
+DEFAULT_MODEL = Path(str(resources.files(__package__) / "default_model"))
+_loaded: dict[str, Predictor] = {}
+_loading = threading.Lock()
+
+
+def _predictor_for(model: Any) -> Predictor:
+    if isinstance(model, Predictor):
+        return model
+    if isinstance(model, tuple):
+        return Predictor(*model)
+    key = str(DEFAULT_MODEL if model is None else model)
+    with _loading:
+        if key not in _loaded:
+            _loaded[key] = Predictor.from_pretrained(key)
+        return _loaded[key]
+
+
+def _checked(texts: Iterable[str]) -> Iterable[str]:
+    """``texts``, all looked at before any is classified where they are at hand already."""
+    if isinstance(texts, str):
+        raise TypeError("texts is a single string: expected a list or another iterable of strings")
+    if isinstance(texts, Sequence):
+        for index, text in enumerate(texts):
+            check_text(text, index)
+    return texts
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Lists of at most ``CHUNK_TEXTS`` texts and about ``CHUNK_CHARACTERS`` characters."""
+    chunk: list[str] = []
+    characters = 0
+    for text in texts:
+        chunk.append(text)
+        characters += len(text) if isinstance(text, str) else 0
+        if len(chunk) == CHUNK_TEXTS or characters >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk

@@ -1,0 +1,181 @@
+"""From texts to windows of token ids: the one way in which training and prediction cut what a model cannot read whole.
+
+Truncation is never silent: how many tokens a text has, and how many of them are read, is part of the result.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+Truncation = Literal["cut", "windows", "error"]
+DEFAULT_MAX_LENGTH = 512
+# A longer text is tokenized in pieces of about this many characters, so that a text of any size needs little memory.
+PIECE_CHARACTERS = 50_000
+_LAST_SPACE = re.compile(r"\s\S*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedText:
+    """One text as the model reads it.
+
+    Attributes:
+        windows: Token ids, special tokens included, one list a window; a single window unless the text was split.
+        tokens: Tokens of the whole text, special tokens not counted.
+        tokens_read: How many of them stand in a window.
+    """
+
+    windows: list[list[int]]
+    tokens: int
+    tokens_read: int
+
+
+class TextEncoder:
+    """Texts -> :class:`EncodedText` with a ``tokenizers.Tokenizer``.
+
+    Args:
+        tokenizer: The fast tokenizer; its own truncation and padding are not used.
+        max_length: The longest window, special tokens included.
+        truncation: What happens to a longer text: ``"cut"`` reads its beginning, ``"windows"`` reads all of it in
+            overlapping windows, ``"error"`` refuses it.
+
+    Raises:
+        ValueError: an unknown ``truncation``, or a ``max_length`` with no room for a token.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_length: int, truncation: Truncation = "cut"):
+        if truncation not in get_args(Truncation):
+            raise ValueError(
+                f"truncation is {truncation!r}: expected one of {', '.join(get_args(Truncation))}"
+            )
+        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._prefix, self._suffix = _special_tokens(self._tokenizer)
+        self.truncation = truncation
+        self.max_length = max_length
+        self._room = max_length - len(self._prefix) - len(self._suffix)
+        if self._room < 1:
+            raise ValueError(f"max_length is {max_length}: no room for a token beside the special ones")
+        # Neighbouring windows share tokens, so that no sentence is read only in halves.
+        self._step = self._room - min(64, self._room // 4)
+
+    def encode(self, texts: Sequence[str], first_index: int = 0) -> list[EncodedText]:
+        """Encode ``texts``; ``first_index`` is the number of the first one in error messages.
+
+        Raises:
+            TypeError: an item is not a string.
+            ValueError: an item is empty or white space, or too long where ``truncation="error"``.
+        """
+        for index, text in enumerate(texts, first_index):
+            check_text(text, index)
+        short = [text for text in texts if len(text) <= PIECE_CHARACTERS]
+        ids = iter([encoding.ids for encoding in self._encode_batch(short)])
+        return [
+            self._cut(next(ids), index) if len(text) <= PIECE_CHARACTERS else self._encode_long(text, index)
+            for index, text in enumerate(texts, first_index)
+        ]
+
+    def _encode_batch(self, texts: list[str]) -> list[Any]:
+        try:
+            return self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        except (TypeError, UnicodeEncodeError):  # lone surrogates have no UTF-8 form
+            return self._tokenizer.encode_batch_fast(
+                [_mended(text) for text in texts], add_special_tokens=False
+            )
+
+    def _encode_long(self, text: str, index: int) -> EncodedText:
+        """As :meth:`encode` for one text, a piece at a time; only what will be read is kept."""
+        kept: list[int] = []
+        tokens = 0
+        for piece in _pieces(text):
+            ids = self._encode_batch([piece])[0].ids
+            tokens += len(ids)
+            if self.truncation == "windows" or len(kept) < self._room:
+                kept.extend(ids)
+        return self._cut(kept, index, tokens)
+
+    def _cut(self, ids: list[int], index: int, tokens: int | None = None) -> EncodedText:
+        tokens = len(ids) if tokens is None else tokens
+        if tokens > self._room and self.truncation == "error":
+            raise ValueError(
+                f"text {index} has {tokens} tokens, the model reads {self._room}: "
+                "shorten it, or choose truncation='cut' or 'windows'"
+            )
+        if tokens <= self._room or self.truncation == "cut":
+            read = ids[: self._room]
+            return EncodedText([self._prefix + read + self._suffix], tokens, len(read))
+        starts = [*range(0, tokens - self._room, self._step), tokens - self._room]
+        windows = [self._prefix + ids[start : start + self._room] + self._suffix for start in starts]
+        return EncodedText(windows, tokens, tokens)
+
+
+def check_text(text: Any, index: int) -> None:
+    """Raise an error that names the text if it is not a string with something in it.
+
+    Raises:
+        TypeError: not a string.
+        ValueError: empty or white space only.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"text {index} is {text!r:.80} ({type(text).__name__}): expected a string")
+    if not text.strip():
+        raise ValueError(f"text {index} is empty: there is nothing to classify in {text!r:.80}")
+
+
+def max_length_of(tokenizer: Any, positions: int | None = None) -> int:
+    """How many tokens a model reads: the truncation stored in its tokenizer, else the tokenizer's or model's limit.
+
+    Args:
+        tokenizer: A fast transformers tokenizer.
+        positions: The encoder's ``max_position_embeddings``, if it has any.
+    """
+    stored = tokenizer.backend_tokenizer.truncation
+    limits = [stored["max_length"] if stored else None, tokenizer.model_max_length, positions]
+    # transformers writes 1e30 for "no limit known"
+    return min((limit for limit in limits if limit and limit < 1e6), default=DEFAULT_MAX_LENGTH)
+
+
+def report_cut(encoded: Sequence[EncodedText], max_length: int) -> None:
+    """Log how many of ``encoded`` were not read whole, if any."""
+    cut = [text for text in encoded if text.tokens_read < text.tokens]
+    if cut:
+        share = sum(text.tokens_read for text in cut) / sum(text.tokens for text in cut)
+        logger.warning(
+            "%d of %d texts are longer than %d tokens; %.0f%% of their tokens were read",
+            len(cut),
+            len(encoded),
+            max_length,
+            100 * share,
+        )
+
+
+def _pieces(text: str) -> list[str]:
+    pieces = []
+    start = 0
+    while start < len(text):
+        piece = text[start : start + PIECE_CHARACTERS]
+        if start + PIECE_CHARACTERS < len(text) and (space := _LAST_SPACE.search(piece)) and space.start():
+            piece = piece[: space.start()]
+        pieces.append(piece)
+        start += len(piece)
+    return pieces
+
+
+def _mended(text: str) -> str:
+    """``text`` with surrogate pairs joined and lone surrogates replaced by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The ids that the tokenizer puts before and after a text."""
+    encoding = tokenizer.encode("a")
+    mask = encoding.special_tokens_mask
+    first = mask.index(0) if 0 in mask else len(mask)
+    last = len(mask) - mask[::-1].index(0) if 0 in mask else len(mask)
+    return encoding.ids[:first], encoding.ids[last:]
