@@ -125,20 +125,17 @@ class Predictor:
 
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        if dtype is None:
-            dtype = torch.float32
-        elif isinstance(dtype, str):
-            if not isinstance(found := getattr(torch, dtype, None), torch.dtype):
-                raise ValueError(f"dtype is {dtype!r}: expected 'float32', 'bfloat16' or 'float16'")
-            dtype = found
+        dtype = str(dtype or torch.float32).removeprefix("torch.")
+        if dtype not in ("float32", "bfloat16", "float16"):
+            raise ValueError(f"dtype is {dtype!r}: expected 'float32', 'bfloat16' or 'float16'")
         source = DEFAULT_MODEL if model_id_or_path is None else model_id_or_path
-        model, tokenizer = load_model(source, revision=revision, dtype=dtype)
+        model, tokenizer = load_model(source, revision=revision, dtype=getattr(torch, dtype))
         return cls(model.to(device), tokenizer, batch_size=batch_size, truncation=truncation)
 
     @cached_property
     def labels(self) -> list[str]:
         """Names of the labels, in the order of ``id2label``."""
-        return [self.model.config.id2label[index] for index in range(self.model.config.num_labels)]
+        return self.model.config.label_names
 
     def predict(self, texts: Iterable[str]) -> list[TextPrediction]:
         """Classify ``texts``, in their order.

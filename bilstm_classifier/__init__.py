@@ -1,0 +1,71 @@
+"""Classify Russian news, and any other texts, with a bidirectional LSTM over frozen BERT embeddings.
+
+``import bilstm_classifier`` is light: torch and transformers are imported when a name that needs them is used, and the
+model is registered with transformers' Auto classes as soon as those are imported, before or after this package.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BiLSTMConfig": "configuration",
+    "BiLSTMForSequenceClassification": "modeling",
+    "Prediction": "predictor",
+    "Predictor": "predictor",
+    "TextPrediction": "predictor",
+    "evaluate_model": "evaluation",
+    "get_predictions": "predictor",
+    "load_dataset_dict": "data",
+    "load_sample_news": "sample",
+    "train_character_tokenizer": "tokenization",
+    "train_model": "trainer",
+    "train_word_tokenizer": "tokenization",
+}
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 (the names are strings)
+
+if TYPE_CHECKING:
+    from .configuration import BiLSTMConfig as BiLSTMConfig
+    from .data import load_dataset_dict as load_dataset_dict
+    from .evaluation import evaluate_model as evaluate_model
+    from .modeling import BiLSTMForSequenceClassification as BiLSTMForSequenceClassification
+    from .predictor import Prediction as Prediction
+    from .predictor import Predictor as Predictor
+    from .predictor import TextPrediction as TextPrediction
+    from .predictor import get_predictions as get_predictions
+    from .sample import load_sample_news as load_sample_news
+    from .tokenization import train_character_tokenizer as train_character_tokenizer
+    from .tokenization import train_word_tokenizer as train_word_tokenizer
+    from .trainer import train_model as train_model
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+@wrapt.when_imported("transformers.models.auto.configuration_auto")
+def _register_config(auto: Any) -> None:
+    from .configuration import BiLSTMConfig
+
+    auto.AutoConfig.register(BiLSTMConfig.model_type, BiLSTMConfig, exist_ok=True)
+
+
+@wrapt.when_imported("transformers.models.auto.modeling_auto")
+def _register_model(auto: Any) -> None:
+    from .configuration import BiLSTMConfig
+    from .modeling import BiLSTMForSequenceClassification
+
+    auto.AutoModelForSequenceClassification.register(
+        BiLSTMConfig, BiLSTMForSequenceClassification, exist_ok=True
+    )

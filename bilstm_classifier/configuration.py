@@ -1,0 +1,125 @@
+"""The whole design space of the classifier as data.
+
+This file and ``modeling.py`` travel with a model as remote code: they import torch, transformers and each other only.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import AutoConfig, PreTrainedConfig
+
+POOLINGS = ("mean", "max", "last", "attention")
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification")
+
+
+class BiLSTMConfig(PreTrainedConfig):
+    """Configuration of :class:`~bilstm_classifier.BiLSTMForSequenceClassification`.
+
+    Args:
+        embedder_config: Configuration (object or dict with ``model_type``) of the encoder whose last hidden states are
+            read by the LSTM. ``None`` means a learned embedding of ``vocab_size`` x ``embedding_size``.
+        vocab_size: Rows of the learned embedding; required without ``embedder_config``, ignored with one.
+        embedding_size: Width of the learned embedding; with an encoder it is the encoder's hidden size.
+        pad_token_id: Row of the learned embedding that stays zero.
+        freeze_embedder: Keep the encoder in eval mode and without gradient. A learned embedding is never frozen.
+        unfreeze_last_layers: With a frozen encoder, train this many of its last layers all the same.
+        lstm_hidden_size: Units of each direction.
+        lstm_num_layers: LSTM layers on top of one another, 1 or more.
+        bidirectional: Read each text from both ends.
+        pooling: ``"mean"``, ``"max"``, ``"last"`` (each direction's state after its whole text) or ``"attention"``
+            (a learned softmax over tokens, Yang et al. 2016); padding takes part in none of them.
+        dropout: Between LSTM layers and before the head.
+        num_features: Width of the optional ``features`` tensor (numbers beside the text); 0 for none.
+        features_hidden_size: Units of the dense branch over ``features``.
+        class_weights: One positive weight a label, used in the loss: weights of the cross-entropy, or of the positive
+            term of the binary cross-entropy when the labels overlap.
+        problem_type: ``"single_label_classification"`` (softmax) or ``"multi_label_classification"`` (sigmoid).
+
+    Raises:
+        ValueError: a value outside its range; the message names it.
+    """
+
+    model_type = "bilstm_classifier"
+    sub_configs = {"embedder_config": AutoConfig}
+
+    def __init__(
+        self,
+        embedder_config: PreTrainedConfig | dict[str, Any] | None = None,
+        vocab_size: int | None = None,
+        embedding_size: int | None = None,
+        pad_token_id: int | None = 0,
+        freeze_embedder: bool = True,
+        unfreeze_last_layers: int = 0,
+        lstm_hidden_size: int = 256,
+        lstm_num_layers: int = 2,
+        bidirectional: bool = True,
+        pooling: str = "mean",
+        dropout: float = 0.5,
+        num_features: int = 0,
+        features_hidden_size: int = 64,
+        class_weights: Sequence[float] | None = None,
+        problem_type: str = "single_label_classification",
+        **kwargs: Any,
+    ):
+        embedder: Any = embedder_config
+        if isinstance(embedder, dict):
+            settings = dict(embedder)
+            embedder = AutoConfig.for_model(settings.pop("model_type"), **settings)
+        if embedder is not None:
+            # A dtype in the nested config would load the encoder and the LSTM in different precisions.
+            embedder.dtype = None
+            embedding_size = getattr(embedder, "hidden_size", None) or embedder.dim
+            vocab_size = embedder.vocab_size
+            pad_token_id = embedder.pad_token_id
+        self.embedder_config = embedder
+        self.vocab_size = vocab_size
+        self.embedding_size = embedding_size or 128
+        self.freeze_embedder = freeze_embedder
+        self.unfreeze_last_layers = unfreeze_last_layers
+        self.lstm_hidden_size = lstm_hidden_size
+        self.lstm_num_layers = lstm_num_layers
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.dropout = dropout
+        self.num_features = num_features
+        self.features_hidden_size = features_hidden_size
+        self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
+        super().__init__(pad_token_id=pad_token_id, problem_type=problem_type, **kwargs)
+        self._check()
+
+    @property
+    def label_names(self) -> list[str]:
+        """Names of the labels in the order of their ids."""
+        names = self.id2label or {}
+        return [names[index] for index in sorted(names)]
+
+    @property
+    def text_size(self) -> int:
+        """Width of a pooled text: LSTM units times directions."""
+        return self.lstm_hidden_size * (2 if self.bidirectional else 1)
+
+    def _check(self) -> None:
+        if self.pooling not in POOLINGS:
+            raise ValueError(f"pooling is {self.pooling!r}: expected one of {', '.join(POOLINGS)}")
+        if self.problem_type not in PROBLEM_TYPES:
+            raise ValueError(
+                f"problem_type is {self.problem_type!r}: expected one of {', '.join(PROBLEM_TYPES)}"
+            )
+        for name, least in (
+            ("lstm_hidden_size", 1),
+            ("lstm_num_layers", 1),
+            ("num_features", 0),
+            ("unfreeze_last_layers", 0),
+        ):
+            if not isinstance(value := getattr(self, name), int) or value < least:
+                raise ValueError(f"{name} is {value!r}: expected a whole number of {least} or more")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout!r}: expected a number from 0 to below 1")
+        weights = self.class_weights
+        if weights is not None and (len(weights) != self.num_labels or min(weights) <= 0):
+            raise ValueError(
+                f"class_weights holds {weights}: expected {self.num_labels} positive numbers, one a label"
+            )
+
+
+BiLSTMConfig.register_for_auto_class()
