@@ -1,0 +1,359 @@
+"""Pictures of a training run and of its data, as PNG files.
+
+Figures are made without pyplot: no backend is chosen, no window opened, no global state touched.
+"""
+
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+from numpy.typing import ArrayLike
+
+from .files import replacing
+
+_DPI = 150
+# Okabe and Ito's palette, which colour-blind readers can tell apart: https://jfly.uni-koeln.de/color/
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+_INK = "#222222"
+_PALE = "#8a8a8a"
+_GRID = "#e4e4e4"
+_LONGEST_NAME = 32
+_MOST_CLASSES_WITH_COUNTS = 25
+
+
+def plot_loss_curves(log_history: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> Path:
+    """Draw the training and evaluation loss against the step, the epoch above; the lowest evaluation loss is marked.
+
+    Args:
+        log_history: ``trainer.state.log_history`` of transformers: entries with ``step``, and ``loss`` or
+            ``eval_loss``, and ``epoch`` if it is known. Other entries, and losses that are not finite, are passed over.
+        path: The PNG file to write.
+
+    Raises:
+        ValueError: the history holds no loss.
+        OSError: the file cannot be written.
+    """
+    training = _curve(log_history, "loss")
+    evaluation = _curve(log_history, "eval_loss")
+    if not training and not evaluation:
+        raise ValueError(
+            "the log history holds no finite 'loss' or 'eval_loss' with its 'step': nothing to draw"
+        )
+    figure, axes = _figure(8, 4.6, "Loss during training")
+    if training:
+        axes.plot(
+            *zip(*training.items(), strict=True),
+            color=_COLOURS[0],
+            linewidth=1.6,
+            marker="o" if len(training) == 1 else "",
+            label="training",
+        )
+    if evaluation:
+        axes.plot(
+            *zip(*evaluation.items(), strict=True),
+            color=_COLOURS[5],
+            linewidth=1.6,
+            marker="o",
+            markersize=4 if len(evaluation) <= 40 else 2,
+            label="evaluation",
+        )
+        best = min(evaluation, key=lambda step: evaluation[step])
+        axes.plot(
+            best,
+            evaluation[best],
+            linestyle="none",
+            marker="*",
+            markersize=15,
+            color=_COLOURS[5],
+            markeredgecolor="white",
+            label=f"lowest evaluation loss: {evaluation[best]:.4g} (step {best:,})",
+            zorder=3,
+        )
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss")
+    axes.xaxis.set_major_locator(_whole_numbers())
+    axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+    _draw_epochs(axes, log_history)
+    _draw_legend(axes, columns=3)
+    return _save(figure, path)
+
+
+def plot_confusion_matrix(
+    matrix: ArrayLike, label_names: Sequence[str], path: str | os.PathLike[str]
+) -> Path:
+    """Draw a confusion matrix: the colour is the share of the true class, the number is the count of texts.
+
+    Above 25 classes the numbers are left out.
+
+    Args:
+        matrix: Counts, ``(labels, labels)``: rows are true labels, columns are predicted ones.
+        label_names: The name of each row and column.
+        path: The PNG file to write.
+
+    Raises:
+        ValueError: the matrix is not square, not of the size of ``label_names``, or has negative counts.
+        OSError: the file cannot be written.
+    """
+    counts = np.asarray(matrix)
+    size = len(label_names)
+    if not size or counts.shape != (size, size):
+        raise ValueError(
+            f"the confusion matrix has the shape {counts.shape}, expected one row and column per label name"
+        )
+    if (counts < 0).any():
+        raise ValueError("the confusion matrix has negative counts")
+    support = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(support, 1)  # (labels, labels); a class without texts stays blank
+    total = int(counts.sum())
+    accuracy = np.trace(counts) / max(total, 1)
+    names = [_short(name) for name in label_names]
+    cell = float(np.clip(7.5 / size, 0.26, 0.95))  # inches
+    font = float(np.clip(cell * 20, 6.5, 10.5))
+    figure, axes = _figure(cell * size, cell * size, f"{total:,} texts, accuracy {accuracy:.1%}")
+    figure.set_layout_engine("none")
+    axes.set_position((0, 0, 1, 1))  # the cells keep their size: names and title go outside, see _save
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    fits = max(map(len, names)) * font * 0.7 < cell * 72
+    axes.set_xticks(
+        range(size),
+        names,
+        fontsize=font,
+        rotation=0 if fits else 45,
+        ha="center" if fits else "right",
+        rotation_mode="anchor",
+    )
+    axes.set_yticks(range(size), names, fontsize=font)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1)
+    axes.tick_params(which="both", length=0)
+    if size <= _MOST_CLASSES_WITH_COUNTS:
+        _write_counts(axes, counts, shares, cell)
+    beside = axes.inset_axes((1 + 0.15 / (cell * size), 0, 0.18 / (cell * size), 1))
+    bar = figure.colorbar(image, cax=beside, format=PercentFormatter(1, decimals=0))
+    bar.outline.set_visible(False)
+    beside.tick_params(length=0, labelsize=9, labelcolor=_INK)
+    bar.set_label("share of the true class", color=_INK)
+    return _save(figure, path)
+
+
+def plot_class_distribution(counts: Mapping[str, Mapping[str, int]], path: str | os.PathLike[str]) -> Path:
+    """Draw how many texts each class has in each split: horizontal bars, the most frequent class on top.
+
+    Args:
+        counts: Split to label to number of texts; a label that a split lacks has none there.
+        path: The PNG file to write.
+
+    Raises:
+        ValueError: there are no splits or no labels.
+        OSError: the file cannot be written.
+    """
+    totals: dict[str, int] = {}
+    for of_split in counts.values():
+        for name, count in of_split.items():
+            totals[name] = totals.get(name, 0) + count
+    if not totals:
+        raise ValueError("there is no class to draw: expected split -> label -> number of texts")
+    names = sorted(totals, key=lambda name: -totals[name])
+    bar = float(
+        np.clip(22 / (len(names) * (len(counts) + 0.6)), 0.06, 0.17 if len(counts) > 1 else 0.26)
+    )  # inches
+    row = bar * (len(counts) + 0.6)
+    figure, axes = _figure(8, row * len(names) + 1.5, "Texts per class")
+    places = np.arange(len(names)) * row
+    font = min(8.0, bar * 50)
+    for index, (split, of_split) in enumerate(counts.items()):
+        values = [of_split.get(name, 0) for name in names]
+        bars = axes.barh(
+            places + (index - (len(counts) - 1) / 2) * bar,
+            values,
+            height=bar * 0.9,
+            color=_COLOURS[index % len(_COLOURS)],
+            label=f"{split} ({sum(values):,})",
+        )
+        if font >= 5:
+            axes.bar_label(bars, [f"{value:,}" for value in values], padding=3, fontsize=font, color=_INK)
+    axes.set_yticks(places, [_short(name) for name in names], fontsize=float(np.clip(row * 40, 5, 10)))
+    axes.set_ylim(places[-1] + row * 0.6, -row * 0.6)  # the first class on top
+    axes.margins(x=0.1)
+    axes.grid(axis="y", visible=False)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(_whole_numbers())
+    axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+    axes.set_xlabel("texts")
+    _draw_legend(axes, columns=4)
+    return _save(figure, path)
+
+
+def plot_length_distribution(
+    lengths: Mapping[str, ArrayLike], max_length: int, path: str | os.PathLike[str]
+) -> Path:
+    """Draw how long the texts of each split are, and how many are longer than the model reads.
+
+    The axis of lengths is logarithmic when they spread widely or lie far below ``max_length``.
+
+    Args:
+        lengths: Split to the number of tokens of each of its texts, ``(texts,)``.
+        max_length: The most tokens that are read of a text. Special tokens count in both or in neither.
+        path: The PNG file to write.
+
+    Raises:
+        ValueError: there are no texts.
+        OSError: the file cannot be written.
+    """
+    splits = {split: np.asarray(values) for split, values in lengths.items() if np.size(values)}
+    if not splits:
+        raise ValueError("there is no text to draw: expected split -> number of tokens of each text")
+    everything = np.concatenate(list(splits.values()))
+    cut = float(np.mean(everything > max_length))
+    figure, axes = _figure(
+        8,
+        4.6,
+        f"{_share(cut)} of {everything.size:,} texts are longer than {max_length:,} tokens and are cut",
+    )
+    far = 8 * max(np.median(everything), 1)  # what lies beyond would squeeze most texts on a linear axis
+    wide = bool(np.quantile(everything, 0.99) > far)
+    edges = _bin_edges(everything, wide)
+    for index, (split, values) in enumerate(splits.items()):
+        colour = _COLOURS[index % len(_COLOURS)]
+        label = f"{split} ({values.size:,} texts, {_share(float(np.mean(values > max_length)))} cut)"
+        clipped = np.clip(values, edges[0], edges[-1])
+        shares, _ = np.histogram(clipped, edges)
+        axes.stairs(shares / values.size, edges, color=colour, linewidth=1.6, label=label)
+        if index == 0:  # the others would hide it
+            axes.stairs(shares / values.size, edges, color=colour, alpha=0.15, fill=True)
+    axes.axvline(
+        max_length, color=_INK, linewidth=1.4, linestyle="--", label=f"{max_length:,} tokens are read"
+    )
+    if wide or max_length > far:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
+    beyond = everything.max() > edges[-1]
+    axes.set_xlabel(
+        f"tokens (the last bar holds all texts of {edges[-2]:,.0f} and more)" if beyond else "tokens"
+    )
+    axes.set_ylabel("share of the split's texts")
+    axes.margins(x=0.01)
+    axes.set_ylim(bottom=0)
+    _draw_legend(axes, columns=2)
+    return _save(figure, path)
+
+
+def _curve(log_history: Iterable[Mapping[str, Any]], key: str) -> dict[int, float]:
+    """Step -> value of ``key``, in the order of the steps; of two values at a step, the later."""
+    points = {
+        int(entry["step"]): float(entry[key])
+        for entry in log_history
+        if "step" in entry and math.isfinite(entry.get(key, math.nan))
+    }
+    return dict(sorted(points.items()))
+
+
+def _draw_epochs(axes: Axes, log_history: Iterable[Mapping[str, Any]]) -> None:
+    """A second axis, above, in epochs; none when the history does not know them."""
+    known = [
+        (entry["step"], entry["epoch"]) for entry in log_history if entry.get("step") and entry.get("epoch")
+    ]
+    if not known:
+        return
+    step, epoch = max(known)
+    steps_per_epoch = step / epoch
+    above = axes.secondary_xaxis(
+        "top", functions=(lambda steps: steps / steps_per_epoch, lambda epochs: epochs * steps_per_epoch)
+    )
+    above.set_xlabel("epoch", color=_PALE)
+    above.tick_params(labelsize=9, color=_PALE, labelcolor=_PALE)
+    above.spines["top"].set_visible(False)
+
+
+def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray, cell: float) -> None:
+    digits = len(f"{counts.max()}")
+    font = float(np.clip(cell * 72 / (0.75 * max(digits, 2)), 5, 11))
+    for row, column in np.ndindex(counts.shape):
+        dark = shares[row, column] > 0.55
+        axes.text(
+            column,
+            row,
+            f"{counts[row, column]}",
+            ha="center",
+            va="center",
+            fontsize=font,
+            color="white" if dark else _INK if counts[row, column] else "#c4c4c4",
+        )
+
+
+def _bin_edges(lengths: np.ndarray, logarithmic: bool) -> np.ndarray:
+    """Edges of the bins, whole numbers from 1 on. Of equal bins, the last is for all of the longest half percent."""
+    if logarithmic:
+        return np.unique(np.geomspace(max(lengths.min(), 1), lengths.max() + 1, 37).round())
+    last = max(np.quantile(lengths, 0.995), 1)
+    width = math.ceil(last / 60)
+    return np.arange(1, last + 2 * width, width)
+
+
+def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
+    """An empty figure in the style that all pictures share; sizes in inches."""
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=_INK, pad=12)
+    axes.set_axisbelow(True)
+    axes.grid(color=_GRID, linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#b0b0b0")
+    axes.tick_params(labelsize=9, color="#b0b0b0", labelcolor=_INK)
+    axes.xaxis.label.set_color(_INK)
+    axes.yaxis.label.set_color(_INK)
+    return figure, axes
+
+
+def _draw_legend(axes: Axes, columns: int) -> None:
+    """The legend below the axes, where it hides nothing."""
+    axes.figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9, labelcolor=_INK)
+
+
+def _short(name: str) -> str:
+    """``name`` in one line of at most 32 characters, its dollar signs kept from starting a formula."""
+    name = " ".join(str(name).split())
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:20]}…{name[-11:]}"  # long names often differ at the end
+    return name.replace("$", r"\$")
+
+
+def _share(share: float) -> str:
+    """A share in percent, in which a few texts are not none."""
+    if share < 0.001:
+        return "less than 0.1%" if share else "0%"
+    return f"{share:.1%}"
+
+
+def _whole_numbers() -> MaxNLocator:
+    return MaxNLocator(8, integer=True, steps=[1, 2, 5, 10])
+
+
+def _thousands(value: float, _: int) -> str:
+    return f"{value:,.0f}"
+
+
+def _save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}, make it first")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.12)
+    return path
