@@ -1,0 +1,129 @@
+"""How good a model is on labelled texts."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import EvalPrediction, Trainer, TrainingArguments
+
+from .hub import load_model
+from .metrics import ClassificationMetric, classification_report
+from .windows import TextEncoder, max_length_of, report_cut
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerFast
+
+_metric = ClassificationMetric()
+
+
+class TextCollator:
+    """Batches of ``input_ids`` padded to their longest row."""
+
+    def __init__(self, pad_token_id: int):
+        self.pad_token_id = pad_token_id
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """``input_ids`` and ``attention_mask`` (batch, time), ``labels`` (batch,)."""
+        ids = [torch.tensor(row["input_ids"]) for row in rows]
+        lengths = torch.tensor([len(row) for row in ids])
+        padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=self.pad_token_id)
+        mask = (torch.arange(padded.shape[1]) < lengths.unsqueeze(1)).long()
+        return {
+            "input_ids": padded,
+            "attention_mask": mask,
+            "labels": torch.tensor([row["labels"] for row in rows]),
+        }
+
+
+def encode_split(split: "Dataset", tokenizer: "PreTrainedTokenizerFast", max_length: int) -> "Dataset":
+    """``text``, ``labels`` -> ``input_ids``, ``labels``, ``length`` (tokens read), ``tokens`` (of the whole text).
+
+    Texts are cut as the predictor cuts them; texts in which the tokenizer finds nothing are left out.
+    """
+    encoder = TextEncoder(tokenizer.backend_tokenizer, max_length)
+
+    def encode(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        texts = encoder.encode(batch["text"])
+        report_cut(texts, max_length)
+        kept = [(text, label) for text, label in zip(texts, batch["labels"], strict=True) if text.tokens]
+        return {
+            "input_ids": [text.windows[0] for text, _ in kept],
+            "labels": [label for _, label in kept],
+            "length": [len(text.windows[0]) for text, _ in kept],
+            "tokens": [text.tokens for text, _ in kept],
+        }
+
+    return split.map(encode, batched=True, remove_columns=split.column_names, desc="Tokenizing")
+
+
+def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
+    """Accuracy, precision, recall and F1 for the Trainer."""
+    logits = (
+        prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
+    )
+    return _metric.compute(predictions=logits.argmax(-1), references=prediction.label_ids)
+
+
+def evaluate_model(
+    model: str | Path, split: "Dataset", *, revision: str | None = None, batch_size: int = 64
+) -> dict[str, Any]:
+    """Evaluate a saved model on a split with the columns ``text`` and ``labels``.
+
+    Args:
+        model: Folder or Hub id.
+        split: One split of what ``load_dataset_dict`` gives; its label names must be the model's, in any order.
+        revision: Branch, tag or commit on the Hub.
+        batch_size: Texts a batch.
+
+    Returns:
+        The report of :func:`bilstm_classifier.metrics.classification_report` with ``loss``, ``preparation_time`` and
+        ``runtime`` in seconds, ``samples_per_second`` and ``steps_per_second``.
+
+    Raises:
+        ValueError: labels that the model does not have, or a model that cannot be used.
+        OSError: the model cannot be read.
+    """
+    started = time.perf_counter()
+    classifier, tokenizer = load_model(model, revision=revision)
+    names = classifier.config.label_names
+    split = _with_ids_of(split, names, str(model))
+    positions = getattr(classifier.config.embedder_config, "max_position_embeddings", None)
+    encoded = encode_split(split, tokenizer, max_length_of(tokenizer, positions))
+    args = TrainingArguments(
+        output_dir=".",
+        per_device_eval_batch_size=batch_size,
+        train_sampling_strategy="group_by_length",
+        remove_unused_columns=False,
+        report_to="none",
+    )
+    trainer = Trainer(model=classifier, args=args, data_collator=TextCollator(tokenizer.pad_token_id or 0))
+    preparation = time.perf_counter() - started
+    output = trainer.predict(encoded)
+    report = classification_report(output.label_ids, output.predictions.argmax(-1), names)
+    figures = output.metrics or {}
+    return {
+        "loss": figures["test_loss"],
+        "preparation_time": round(preparation, 3),
+        "runtime": figures["test_runtime"],
+        "samples_per_second": figures["test_samples_per_second"],
+        "steps_per_second": figures["test_steps_per_second"],
+        **report,
+    }
+
+
+def _with_ids_of(split: "Dataset", names: list[str], model: str) -> "Dataset":
+    """``split`` with the label ids of a model whose labels are ``names``."""
+    found = split.features["labels"].names
+    if all(name.isdecimal() and int(name) < len(names) for name in found) and not set(found) & set(names):
+        found = [names[int(name)] for name in found]  # bare ids in place of names
+    if unknown := sorted(set(found) - set(names)):
+        raise ValueError(f"the data has the label {unknown[0]!r}, {model} knows {', '.join(names)}")
+    if found == names:
+        return split
+    from datasets import Value
+
+    ids = [names.index(name) for name in found]
+    return split.cast_column("labels", Value("int64")).map(lambda row: {"labels": ids[row["labels"]]})

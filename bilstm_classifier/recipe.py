@@ -1,0 +1,143 @@
+"""A recipe: what to train, on what and how, read from YAML and checked."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+RECIPES = Path(str(resources.files(__package__) / "recipes"))
+Settings = TypeVar("Settings")
+
+
+def _option(default: Any, text: str) -> Any:
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata={"help": text})
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class DataSettings:
+    """Where the texts come from; see :func:`bilstm_classifier.load_dataset_dict`."""
+
+    dataset: str | None = _option(
+        None, "Hub id, CSV, TSV, JSONL or Parquet file, or folder saved by `datasets`"
+    )
+    text_columns: list[str] = _option(
+        [], "column(s) with the text, joined in this order; found by name if left out"
+    )
+    label_column: str | None = _option(None, "column with the label; found by name if left out")
+    class_names: list[str] = _option(
+        [], "names of the classes, where the label column holds bare numbers from 0"
+    )
+    dataset_config: str | None = _option(None, "configuration of a data set on the Hub")
+    dataset_revision: str | None = _option(None, "branch, tag or commit of a data set on the Hub")
+    test_size: float = _option(
+        0.2, "share of the rows held out for the test, where the data has no test split"
+    )
+    validation_size: float = _option(0.1, "share of the training rows held out to watch over training")
+    min_samples: int = _option(2, "classes with fewer training rows are dropped and named")
+    split_seed: int = _option(42, "seed of the splits")
+
+
+@dataclass
+class ModelSettings:
+    """What to build; see :class:`bilstm_classifier.BiLSTMConfig`."""
+
+    embedder: str | None = _option(
+        None,
+        "pretrained encoder: Hub id or folder; `default_model` is the one in the package; none to learn an embedding",
+    )
+    embedder_revision: str | None = _option(None, "branch, tag or commit of the encoder on the Hub")
+    tokenizer: str = _option(
+        "embedder", "`embedder` (the encoder's own), or `characters` or `words` of the texts"
+    )
+    max_vocabulary: int = _option(20_000, "most entries of a `characters` or `words` vocabulary")
+    max_length: int = _option(256, "tokens read of a text, special tokens included")
+    embedding_size: int = _option(128, "width of a learned embedding")
+    freeze_embedder: bool = _option(True, "keep the encoder as it is")
+    unfreeze_last_layers: int = _option(0, "train this many last layers of a frozen encoder all the same")
+    cache_embeddings: bool = _option(
+        False, "compute a frozen encoder's output once and keep it on disk while training"
+    )
+    lstm_hidden_size: int = _option(256, "units of each direction of the LSTM")
+    lstm_num_layers: int = _option(2, "layers of the LSTM")
+    bidirectional: bool = _option(True, "read each text from both ends")
+    pooling: str = _option("mean", "`mean`, `max`, `last` or `attention`")
+    dropout: float = _option(0.5, "dropout between LSTM layers and before the head")
+    class_weights: str = _option(
+        "none", "`none`, `balanced` (in inverse proportion to class size) or `sqrt` (its root)"
+    )
+    early_stopping_patience: int = _option(0, "stop after this many evaluations without progress; 0 to go on")
+    save_dtype: str = _option("float16", "precision of the saved weights")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe's three sections; ``training`` holds arguments of ``transformers.TrainingArguments``."""
+
+    data: DataSettings
+    model: ModelSettings
+    training: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recipe as plain data."""
+        return {"data": asdict(self.data), "model": asdict(self.model), "training": dict(self.training)}
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes in the package."""
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def load_recipe(name_or_path: str | Path | None) -> Recipe:
+    """Read a recipe of the package by name, or any YAML file by path; ``None`` is the defaults alone.
+
+    Raises:
+        ValueError: there is no such recipe, or it has a section, a key or a value that is not known.
+    """
+    if name_or_path is None:
+        return Recipe(DataSettings(), ModelSettings(), {})
+    import yaml
+
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = RECIPES / f"{name_or_path}.yaml"
+    if not path.is_file():
+        raise ValueError(
+            f"there is no recipe {str(name_or_path)!r}: expected a YAML file or one of {', '.join(recipe_names())}"
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, Mapping) or not set(content) <= {"data", "model", "training"}:
+        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        raise ValueError(f"{path} holds {found}: expected the sections data, model and training")
+    sections = {name: content.get(name) or {} for name in ("data", "model", "training")}
+    for name, section in sections.items():
+        if not isinstance(section, Mapping):
+            raise ValueError(
+                f"{path}: the section {name} is a {type(section).__name__}, expected keys and values"
+            )
+    return Recipe(
+        _settings(DataSettings, sections["data"], f"{path}, section data"),
+        _settings(ModelSettings, sections["model"], f"{path}, section model"),
+        dict(sections["training"]),
+    )
+
+
+def _settings(kind: type[Settings], values: Mapping[str, Any], where: str) -> Settings:
+    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(map(str, values)) - known):
+        raise ValueError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    return kind(**values)
+
+
+def describe(kind: type) -> list[str]:
+    """One line of help for each option of a section."""
+    lines = []
+    for item in fields(kind):
+        default = "" if item.default is None or item.default is MISSING else f" (default: {item.default})"
+        lines.append(f"  --{item.name:<25} {item.metadata['help']}{default}")
+    return lines

@@ -1,0 +1,295 @@
+"""From a recipe to the folder of a trained model: Trainer, checkpoints, curves, figures."""
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import yaml
+from transformers import (
+    AutoTokenizer,
+    EarlyStoppingCallback,
+    HfArgumentParser,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+from . import plots
+from .checkpoints import MarkComplete, last_complete
+from .configuration import BiLSTMConfig
+from .data import load_dataset_dict
+from .embedding_store import EmbeddingStore, StoredCollator
+from .evaluation import TextCollator, compute_metrics, encode_split, evaluate_model
+from .files import write_text
+from .hub import push_model, save_model
+from .modeling import BiLSTMForSequenceClassification
+from .predictor import DEFAULT_MODEL
+from .recipe import DataSettings, ModelSettings, load_recipe
+from .tokenization import train_character_tokenizer, train_word_tokenizer
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
+logger = logging.getLogger(__name__)
+
+SETTINGS_FILE = "recipe.yaml"
+# A checkpoint is marked complete after the Trainer has removed old ones: with the best, one more must remain.
+LEAST_CHECKPOINTS = 3
+DEFAULTS = {"logging_steps": 50, "save_total_limit": LEAST_CHECKPOINTS, "remove_unused_columns": False}
+
+
+def parse_settings(
+    recipe: str | Path | None, arguments: Sequence[str] | dict[str, Any]
+) -> tuple[DataSettings, ModelSettings, TrainingArguments]:
+    """A recipe's settings with ``arguments`` (a command line's, or by name) in place of the recipe's own.
+
+    Raises:
+        ValueError: an unknown recipe, key or value.
+    """
+    loaded = load_recipe(recipe)
+    values = {**asdict(loaded.data), **asdict(loaded.model), **DEFAULTS, **loaded.training}
+    values.setdefault("output_dir", f"runs/{Path(recipe).stem if recipe else 'model'}")
+    parser = HfArgumentParser(
+        [DataSettings, ModelSettings, TrainingArguments],
+        usage="bilstm-classifier train [--recipe NAME_OR_FILE] [--OPTION VALUE ...]",
+    )
+    if isinstance(arguments, dict):
+        return parser.parse_dict({**values, **arguments})
+    parser.set_defaults(**values)
+    return parser.parse_args_into_dataclasses(list(arguments))
+
+
+def train_model(recipe: str | Path | None = None, **overrides: Any) -> dict[str, Any]:
+    """Train by a recipe (a name in the package or a YAML file), any of its settings overridden by name.
+
+    The run's folder ``output_dir`` then holds the model, ``recipe.yaml``, ``metrics.json`` and pictures. A run that was
+    interrupted goes on from its last complete checkpoint when it is started again with the same settings.
+
+    Example:
+        ``train_model("default_model", dataset="reviews.csv", output_dir="runs/reviews", num_train_epochs=5)``
+
+    Returns:
+        What ``metrics.json`` holds.
+
+    Raises:
+        ValueError: settings or data that cannot be used, or a folder that holds a run with other settings.
+        OSError: data, encoder or disk fail.
+    """
+    return run_training(*parse_settings(recipe, overrides))
+
+
+def run_training(data: DataSettings, model: ModelSettings, args: TrainingArguments) -> dict[str, Any]:
+    """:func:`train_model` with its settings as objects."""
+    push, args.push_to_hub = args.push_to_hub, False  # the Trainer would push pickles
+    if push and not args.hub_model_id:
+        raise ValueError("--push_to_hub needs --hub_model_id owner/name")
+    args.save_total_limit = max(args.save_total_limit or LEAST_CHECKPOINTS, LEAST_CHECKPOINTS)
+    args.remove_unused_columns = False
+    output_dir = Path(args.output_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    _claim(output_dir, data, model, args)
+    set_seed(args.seed)
+    splits = load_splits(data)
+    tokenizer = _tokenizer(model, splits["train"])
+    classifier = _classifier(model, tokenizer, splits["train"])
+    trainer = _trainer(classifier, tokenizer, splits, model, args)
+    trainer.train(resume_from_checkpoint=_resume_point(output_dir))
+    save_model(
+        classifier, tokenizer, output_dir, max_length=model.max_length, dtype=getattr(torch, model.save_dtype)
+    )
+    plots.plot_loss_curves(trainer.state.log_history, output_dir / "loss_curves.png")
+    metrics = _report(output_dir, trainer, splits, args)
+    shutil.rmtree(output_dir / "embeddings", ignore_errors=True)
+    if push:
+        url = push_model(output_dir, args.hub_model_id, private=args.hub_private_repo, token=args.hub_token)
+        logger.info("pushed to %s", url)
+    return metrics
+
+
+def load_splits(data: DataSettings) -> "DatasetDict":
+    """The data that ``data`` describes, with the splits ``train``, ``validation`` and ``test``."""
+    if not data.dataset:
+        raise ValueError("no data: give --dataset (a Hub id, a file or a folder)")
+    return load_dataset_dict(
+        data.dataset,
+        text_columns=data.text_columns or None,
+        label_column=data.label_column,
+        label_names=data.class_names or None,
+        config_name=data.dataset_config,
+        revision=data.dataset_revision,
+        test_size=data.test_size,
+        validation_size=data.validation_size,
+        seed=data.split_seed,
+        min_samples=data.min_samples,
+    )
+
+
+def _claim(output_dir: Path, data: DataSettings, model: ModelSettings, args: TrainingArguments) -> None:
+    """Write the run's settings, or make sure that those of the run in the folder are the same."""
+    plain = TrainingArguments(output_dir=args.output_dir).to_dict()
+    places = ("output_dir", "logging_dir", "push_to_hub", "hub_token", "hub_model_id", "hub_private_repo")
+    training = {
+        key: value
+        for key, value in args.to_dict().items()
+        if key not in places and value != plain.get(key, value)
+    }
+    settings = {"data": asdict(data), "model": asdict(model), "training": training}
+    path = output_dir / SETTINGS_FILE
+    if path.is_file():
+        before = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        for section, values in settings.items():
+            earlier = before.get(section) or {}
+            for key in sorted(values.keys() | earlier.keys()):
+                if values.get(key) != earlier.get(key):
+                    raise ValueError(
+                        f"{output_dir} holds a run with {key} {earlier.get(key)!r}, now it is {values.get(key)!r}: "
+                        "choose another --output_dir, or remove that one"
+                    )
+    else:
+        write_text(path, yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
+
+
+def _resume_point(output_dir: Path) -> str | None:
+    checkpoint = last_complete(output_dir)
+    if checkpoint is not None:
+        logger.info("going on from %s", checkpoint)
+    return None if checkpoint is None else str(checkpoint)
+
+
+def _tokenizer(model: ModelSettings, train: "Dataset") -> PreTrainedTokenizerFast:
+    if model.tokenizer == "embedder":
+        if model.embedder is None:
+            raise ValueError(
+                "no --embedder to take the tokenizer of: give one, or --tokenizer characters or words"
+            )
+        return AutoTokenizer.from_pretrained(_embedder_source(model), revision=model.embedder_revision)
+    trainers = {"characters": train_character_tokenizer, "words": train_word_tokenizer}
+    if model.tokenizer not in trainers:
+        raise ValueError(f"tokenizer is {model.tokenizer!r}: expected embedder, characters or words")
+    texts = (row["text"] for row in train)
+    return trainers[model.tokenizer](texts, max_vocabulary=model.max_vocabulary, max_length=model.max_length)
+
+
+def _embedder_source(model: ModelSettings) -> str:
+    return str(DEFAULT_MODEL) if model.embedder == "default_model" else str(model.embedder)
+
+
+def _classifier(
+    model: ModelSettings, tokenizer: PreTrainedTokenizerFast, train: "Dataset"
+) -> BiLSTMForSequenceClassification:
+    names = train.features["labels"].names
+    settings: dict[str, Any] = {
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: index for index, name in enumerate(names)},
+        "class_weights": _class_weights(model.class_weights, train, len(names)),
+        "freeze_embedder": model.freeze_embedder,
+        "unfreeze_last_layers": model.unfreeze_last_layers,
+        "lstm_hidden_size": model.lstm_hidden_size,
+        "lstm_num_layers": model.lstm_num_layers,
+        "bidirectional": model.bidirectional,
+        "pooling": model.pooling,
+        "dropout": model.dropout,
+    }
+    if model.embedder is not None:
+        return BiLSTMForSequenceClassification.from_pretrained_embedder(
+            _embedder_source(model), revision=model.embedder_revision, **settings
+        )
+    config = BiLSTMConfig(
+        vocab_size=len(tokenizer),
+        embedding_size=model.embedding_size,
+        pad_token_id=tokenizer.pad_token_id,
+        **settings,
+    )
+    return BiLSTMForSequenceClassification(config)
+
+
+def _class_weights(kind: str, train: "Dataset", num_labels: int) -> list[float] | None:
+    powers = {"none": None, "balanced": 1.0, "sqrt": 0.5}
+    if kind not in powers:
+        raise ValueError(f"class_weights is {kind!r}: expected none, balanced or sqrt")
+    if (power := powers[kind]) is None:
+        return None
+    counts = np.bincount(train["labels"], minlength=num_labels)
+    weights = (counts.sum() / (num_labels * np.maximum(counts, 1))) ** power
+    return (weights / weights.mean()).tolist()
+
+
+def _trainer(
+    classifier: BiLSTMForSequenceClassification,
+    tokenizer: PreTrainedTokenizerFast,
+    splits: "DatasetDict",
+    model: ModelSettings,
+    args: TrainingArguments,
+) -> Trainer:
+    encoded = {
+        name: encode_split(splits[name], tokenizer, model.max_length) for name in ("train", "validation")
+    }
+    _draw_data(Path(args.output_dir), splits, encoded, model.max_length)
+    collator: Any = TextCollator(tokenizer.pad_token_id or 0)
+    if model.cache_embeddings and classifier.embedder_is_frozen and not model.unfreeze_last_layers:
+        rows = [ids for split in encoded.values() for ids in split["input_ids"]]
+        key = hashlib.sha256(json.dumps([model.embedder, model.embedder_revision, rows]).encode()).hexdigest()
+        classifier.to(args.device)
+        store = EmbeddingStore.build(
+            classifier, rows, Path(args.output_dir) / "embeddings", key=key, bf16=bool(args.bf16)
+        )
+        collator = StoredCollator(store)
+        start = 0
+        for name, split in encoded.items():
+            indices = np.arange(start, start + len(split))
+            encoded[name] = split.remove_columns("input_ids").add_column("index", indices)
+            start += len(split)
+    elif model.cache_embeddings:
+        raise ValueError(
+            "cache_embeddings needs a wholly frozen --embedder: its output must not change in training"
+        )
+    callbacks: list[Any] = [MarkComplete()]
+    if model.early_stopping_patience:
+        callbacks.append(EarlyStoppingCallback(model.early_stopping_patience))
+    return Trainer(
+        model=classifier,
+        args=args,
+        train_dataset=encoded["train"],
+        eval_dataset=encoded["validation"],
+        data_collator=collator,
+        compute_metrics=compute_metrics,
+        callbacks=callbacks,
+    )
+
+
+def _draw_data(output_dir: Path, splits: "DatasetDict", encoded: dict[str, Any], max_length: int) -> None:
+    names = splits["train"].features["labels"].names
+    counts = {
+        split: dict(zip(names, np.bincount(rows["labels"], minlength=len(names)).tolist(), strict=True))
+        for split, rows in splits.items()
+    }
+    plots.plot_class_distribution(counts, output_dir / "classes.png")
+    lengths = {split: np.asarray(rows["tokens"]) for split, rows in encoded.items()}
+    plots.plot_length_distribution(lengths, max_length, output_dir / "lengths.png")
+
+
+def _report(
+    output_dir: Path, trainer: Trainer, splits: "DatasetDict", args: TrainingArguments
+) -> dict[str, Any]:
+    """Evaluate the model as it was saved, and write ``metrics.json`` and the confusion matrix."""
+    metrics: dict[str, Any] = {
+        "steps": trainer.state.global_step,
+        "epochs": trainer.state.epoch,
+        "rows": {name: len(rows) for name, rows in splits.items()},
+    }
+    for split in ("validation", "test"):
+        metrics[split] = evaluate_model(output_dir, splits[split], batch_size=args.per_device_eval_batch_size)
+    names = splits["test"].features["labels"].names
+    plots.plot_confusion_matrix(
+        metrics["test"]["confusion_matrix"], names, output_dir / "confusion_matrix.png"
+    )
+    write_text(output_dir / "metrics.json", json.dumps(metrics, ensure_ascii=False, indent=2))
+    return metrics
