@@ -31,10 +31,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import datasets
-from news_cleaning import clean_body, join_title_and_body, normalise_text, text_key
-from news_readers import RawRow, Source, check_file, load_sources, read_rows
-from news_rules import CATEGORIES, RubricMapping, load_mapping
-from news_stories import NewsRow, deal_stories, group_stories, split_hash
+from news.cleaning import clean_body, join_title_and_body, normalise_text, text_key
+from news.readers import RawRow, Source, check_file, load_sources, read_rows
+from news.rules import CATEGORIES, RubricMapping, load_mapping
+from news.stories import NewsRow, deal_stories, group_stories, split_hash
 
 logger = logging.getLogger("prepare_news")
 

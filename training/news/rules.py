@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from news_readers import read_yaml
+from news.readers import read_yaml
 
 CATEGORIES = (
     "climate",

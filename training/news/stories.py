@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from news_rules import CATEGORIES
+from news.rules import CATEGORIES
 
 SPLITS = ("train", "validation", "test")
 

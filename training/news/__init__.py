@@ -1,0 +1,1 @@
+"""The news corpus: readers, rules that map rubrics to categories, cleaning, stories."""

@@ -1,0 +1,1 @@
+"""Pre-training of the small encoder: prose, packed token ids, batches, model, checkpoints."""
