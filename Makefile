@@ -21,8 +21,8 @@ test-all: .venv/.installed-dev
 	$(BIN)/pytest -n 2
 
 # The lowest versions that pyproject.toml admits, in an environment of their own.
-test-lowest:
-	bash benchmarks/lowest_versions.sh
+test-lowest: .venv-lowest/.installed
+	.venv-lowest/bin/pytest -n 2 -m "not slow"
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check
@@ -43,7 +43,14 @@ bench: .venv/.installed-dev
 	$(BIN)/python benchmarks/prediction_speed.py
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv .venv-lowest build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+
+.venv-lowest/.installed: pyproject.toml .venv/.installed-dev
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --extra dev pyproject.toml \
+		| grep -vE "^(nvidia|cuda|triton)" > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest/constraints.txt --editable ".[dev]"
+	touch $@
 
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

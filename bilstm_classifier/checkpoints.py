@@ -47,7 +47,7 @@ def is_complete(checkpoint: Path) -> bool:
         sizes = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return all(
+    return bool(sizes) and all(
         (checkpoint / name).is_file() and (checkpoint / name).stat().st_size == size
         for name, size in sizes.items()
     )
@@ -56,7 +56,7 @@ def is_complete(checkpoint: Path) -> bool:
 def last_complete(output_dir: Path) -> Path | None:
     """The newest complete checkpoint in ``output_dir``; half-written ones are removed, so that none is built upon."""
     found = []
-    for path in output_dir.glob("checkpoint-*"):
+    for path in output_dir.glob("checkpoint-*/"):
         if match := _NAME.fullmatch(path.name):
             if is_complete(path):
                 found.append((int(match.group(1)), path))

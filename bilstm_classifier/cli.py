@@ -2,24 +2,23 @@
 
 import argparse
 import contextlib
-import csv
+import io
 import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
+from .predict_command import run_predict
 from .recipe import DataSettings, ModelSettings, describe, recipe_names
 
 if TYPE_CHECKING:
-    from .predictor import Predictor, TextPrediction
+    from .predictor import Predictor
 
 logger = logging.getLogger(__name__)
-
-BAR_WIDTH = 24
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     for library in ("httpx", "httpcore", "httpx2", "filelock", "datasets", "fsspec"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What it cannot show, such as a lone surrogate, it spells out.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options.run(options, rest)
         sys.stdout.flush()
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logger.error("error: %s", _with_extra(error))
         return 2
     except (ValueError, TypeError, OSError) as error:
-        logger.error("error: %s", " ".join(str(error).split()))
+        logger.error("error: %s", " ".join(str(error).splitlines()))
         return 2
     return 0
 
@@ -107,10 +109,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(value: str) -> int:
-    number = int(value)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not a whole number of 1 or more")
-    return number
+    if not value.isdecimal() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a whole number of 1 or more")
+    return int(value)
 
 
 def _train_help() -> str:
@@ -124,173 +125,11 @@ def _train_help() -> str:
     return "\n".join(lines)
 
 
-# --- predict ---
+# --- commands ---
 
 
 def _predict(options: argparse.Namespace, rest: list[str]) -> None:
-    if options.file and options.texts:
-        raise ValueError("texts and --file were both given: choose one")
-    rows = _rows_of_file(options.file, options.text_column) if options.file else None
-    if options.output is not None:
-        _check_output(options.output)
-    predictor = _predictor(options)
-    if options.interactive:
-        _converse(predictor, options)
-        return
-    if rows is None:
-        source = [(index, {"text": text}, text) for index, text in enumerate(options.texts, 1)]
-        rows = iter(source) if options.texts else _rows_of_stdin()
-    with _sink(options) as write:
-        _predict_rows(predictor, rows, write)
-
-
-def _predict_rows(
-    predictor: "Predictor", rows: Iterator[tuple[int, dict[str, Any], str]], write: Callable[..., None]
-) -> None:
-    from tqdm.auto import tqdm
-
-    pending: list[tuple[int, dict[str, Any], str]] = []  # read, not yet classified: at most a chunk
-
-    def texts() -> Iterator[str]:
-        for row in rows:
-            pending.append(row)
-            yield row[2]
-
-    done = 0
-    with tqdm(desc="Classifying", unit="text", disable=None, delay=2, file=sys.stderr) as progress:
-        try:
-            for prediction in predictor.iter_predict(texts()):
-                _, row, text = pending.pop(0)
-                write(row, text, prediction)
-                done += 1
-                progress.update()
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"{error} ({done} texts before it were classified and written)") from error
-
-
-def _rows_of_file(path: Path, text_column: str | None) -> Iterator[tuple[int, dict[str, Any], str]]:
-    from .columns import find_text_columns
-    from .reading import open_table
-
-    table = open_table(path, [text_column] if text_column else [])
-    column = find_text_columns(table.columns, text_column)[0]
-
-    def rows() -> Iterator[tuple[int, dict[str, Any], str]]:
-        for number, row in table.rows():
-            text = row.get(column)
-            if not isinstance(text, str) or not text.strip():
-                raise ValueError(
-                    f"{path}, line {number}: the column {column!r} holds {text!r:.60}, expected a text"
-                )
-            yield number, row, text
-
-    return rows()
-
-
-def _rows_of_stdin() -> Iterator[tuple[int, dict[str, Any], str]]:
-    if sys.stdin is None or sys.stdin.isatty():
-        raise ValueError("no text: give TEXT, --file, --interactive, or texts on stdin, one a line")
-    stream = open(sys.stdin.fileno(), encoding="utf-8", errors="strict", closefd=False)  # noqa: SIM115
-
-    def rows() -> Iterator[tuple[int, dict[str, Any], str]]:
-        number = 0
-        try:
-            for number, line in enumerate(stream, 1):
-                if text := line.strip():
-                    yield number, {"text": text}, text
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"stdin, after line {number}: not UTF-8 ({error.reason}): convert it first"
-            ) from error
-        if not number:
-            raise ValueError("stdin is empty: expected texts, one a line")
-
-    return rows()
-
-
-@contextlib.contextmanager
-def _sink(options: argparse.Namespace) -> Iterator[Callable[[dict[str, Any], str, "TextPrediction"], None]]:
-    """A function that writes one prediction where and as the options say."""
-    if options.output is None:
-        write = _write_json if options.json else _write_block
-        yield lambda row, text, prediction: write(sys.stdout, text, prediction, options.top_k)
-        return
-    # What was classified before a failure is kept, in the partial file; the output itself appears whole.
-    partial = options.output.with_name(f"{options.output.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            yield _table_writer(file, options)
-    except BaseException:
-        if partial.exists():
-            logger.error("what was classified before stands in %s", partial)
-        raise
-    os.replace(partial, options.output)
-    logger.info("written to %s", options.output)
-
-
-def _table_writer(
-    file: IO[str], options: argparse.Namespace
-) -> Callable[[dict[str, Any], str, "TextPrediction"], None]:
-    suffix = options.output.suffix.lower()
-    if options.json or suffix in (".jsonl", ".ndjson", ".json"):
-        return lambda row, text, prediction: _write_json(file, text, prediction, options.top_k, row)
-    table = csv.writer(file, delimiter="\t" if suffix in (".tsv", ".tab") else ",", lineterminator="\n")
-    header: list[str] = []
-
-    def write(row: dict[str, Any], text: str, prediction: "TextPrediction") -> None:
-        if not header:
-            header.extend(row)
-            table.writerow([*header, "prediction", "score"])
-        top = prediction.top(1)[0]
-        table.writerow([*(row.get(name) for name in header), " ".join(prediction.labels), f"{top.score:.4f}"])
-
-    return write
-
-
-def _check_output(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"--output {path}: expected the name of a file in a folder that exists")
-    if path.suffix.lower() not in (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json"):
-        raise ValueError(f"--output {path}: expected a name that ends in .csv, .tsv or .jsonl")
-
-
-def _write_block(file: IO[str], text: str, prediction: "TextPrediction", top_k: int) -> None:
-    shown = " ".join(text.split())
-    print(shown if len(shown) <= 110 else shown[:107] + "...", file=file)
-    for label, score in prediction.top(top_k):
-        print(f"  {label:<12} {score:6.1%}  {'█' * round(score * BAR_WIDTH)}", file=file)
-    if prediction.tokens_read < prediction.tokens:
-        print(f"  ({prediction.tokens_read} of {prediction.tokens} tokens read)", file=file)
-    print(file=file)
-
-
-def _write_json(
-    file: IO[str], text: str, prediction: "TextPrediction", top_k: int, row: dict[str, Any] | None = None
-) -> None:
-    found = {
-        "label": prediction.labels[0] if len(prediction.labels) == 1 else list(prediction.labels),
-        "top": [{"label": label, "score": round(score, 6)} for label, score in prediction.top(top_k)],
-        "tokens": prediction.tokens,
-        "tokens_read": prediction.tokens_read,
-    }
-    print(json.dumps({**(row or {"text": text}), **found}, ensure_ascii=False, default=str), file=file)
-
-
-def _converse(predictor: "Predictor", options: argparse.Namespace) -> None:
-    write = _write_json if options.json else _write_block
-    logger.info("Type a text and press Enter; an empty line or Ctrl-D ends.")
-    while True:
-        try:
-            text = input("> " if sys.stdin.isatty() else "")
-        except EOFError:
-            return
-        if not text.strip():
-            return
-        try:
-            write(sys.stdout, text, predictor.predict([text])[0], options.top_k)
-        except ValueError as error:
-            logger.error("%s", error)
-        sys.stdout.flush()
+    run_predict(options, lambda: _predictor(options))
 
 
 def _predictor(options: argparse.Namespace) -> "Predictor":
@@ -300,18 +139,13 @@ def _predictor(options: argparse.Namespace) -> "Predictor":
     return Predictor.from_pretrained(options.model, revision=options.revision, truncation=options.truncation)
 
 
-# --- train, evaluate, info ---
-
-
 def _train(options: argparse.Namespace, rest: list[str]) -> None:
     from .trainer import parse_settings, run_training
 
-    metrics = run_training(*parse_settings(options.recipe, rest))
-    print(
-        json.dumps(
-            {"validation": _overall(metrics["validation"]), "test": _overall(metrics["test"])}, indent=2
-        )
-    )
+    settings = parse_settings(options.recipe, rest)
+    with contextlib.redirect_stdout(sys.stderr):  # the Trainer's log lines
+        metrics = run_training(*settings)
+    print(json.dumps({split: _overall(metrics[split]) for split in ("validation", "test")}, indent=2))
 
 
 def _overall(report: dict[str, Any]) -> dict[str, float]:
@@ -327,6 +161,8 @@ def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     from .predictor import DEFAULT_MODEL
 
     _quiet_transformers()
+    if options.output is not None and options.output.exists() and not options.output.is_dir():
+        raise ValueError(f"--output {options.output} is a file: expected a folder, made if need be")
     splits = load_dataset_dict(
         options.dataset, text_columns=options.text_column, label_column=options.label_column
     )
@@ -360,7 +196,7 @@ def _info(options: argparse.Namespace, rest: list[str]) -> None:
     model, tokenizer = load_model(source, revision=options.revision)
     if options.vocab:
         for token, _ in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1]):
-            print(token)
+            print(token if token.isprintable() else repr(token)[1:-1])  # a line break is a token to some
         return
     config = model.config
     embedder: Any = config.embedder_config
@@ -391,9 +227,12 @@ def _quiet_transformers() -> None:
 
 
 def _with_extra(error: ImportError) -> str:
-    if "pip install" in str(error):
+    if "bilstm-classifier[" in str(error):
         return str(error)
-    return f"{error}: training and evaluation need more packages, pip install 'bilstm-classifier[train]'"
+    while isinstance(error.__cause__, ImportError):  # transformers hides which package is missing
+        error = error.__cause__
+    cause = str(error).strip().splitlines()[0].partition(":")[0]  # some go on with advice of their own
+    return f"{cause}: training and evaluation need more packages, pip install 'bilstm-classifier[train]'"
 
 
 if __name__ == "__main__":

@@ -97,6 +97,7 @@ def evaluate_model(
         per_device_eval_batch_size=batch_size,
         train_sampling_strategy="group_by_length",
         remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
         report_to="none",
     )
     trainer = Trainer(model=classifier, args=args, data_collator=TextCollator(tokenizer.pad_token_id or 0))

@@ -187,9 +187,19 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         attention_mask: torch.Tensor,
         token_type_ids: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Token embeddings (batch, time, embedding) of right-padded ``input_ids`` (batch, time)."""
+        """Token embeddings (batch, time, embedding) of right-padded ``input_ids`` (batch, time).
+
+        Raises:
+            ValueError: more tokens than the encoder has positions.
+        """
         if isinstance(self.embedder, nn.Embedding):
             return self.embedder(input_ids)
+        positions = getattr(self.config.embedder_config, "max_position_embeddings", None)
+        if positions is not None and input_ids.shape[1] > positions:
+            raise ValueError(
+                f"a text of the batch has {input_ids.shape[1]} tokens, but the encoder reads {positions} at most: "
+                "give the tokenizer, or the pipeline, truncation=True"
+            )
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if token_type_ids is not None and self._takes_token_types:
             inputs["token_type_ids"] = token_type_ids
@@ -224,8 +234,8 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             ``logits`` (batch, num_labels) and, with ``labels``, the mean ``loss``.
 
         Raises:
-            ValueError: not exactly one of ``input_ids`` and ``inputs_embeds``, no token at all, or ``features`` that
-                do not go with the config.
+            ValueError: not exactly one of ``input_ids`` and ``inputs_embeds``, no token at all, more tokens than the
+                encoder has positions, or ``features`` that do not go with the config.
         """
         tokens = input_ids if inputs_embeds is None else inputs_embeds
         if tokens is None or (input_ids is not None and inputs_embeds is not None):

@@ -1,10 +1,12 @@
 """A recipe: what to train, on what and how, read from YAML and checked."""
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 RECIPES = Path(str(resources.files(__package__) / "recipes"))
 Settings = TypeVar("Settings")
@@ -49,7 +51,7 @@ class ModelSettings:
         "pretrained encoder: Hub id or folder; `default_model` is the one in the package; none to learn an embedding",
     )
     embedder_revision: str | None = _option(None, "branch, tag or commit of the encoder on the Hub")
-    tokenizer: str = _option(
+    tokenizer: Literal["embedder", "characters", "words"] = _option(
         "embedder", "`embedder` (the encoder's own), or `characters` or `words` of the texts"
     )
     max_vocabulary: int = _option(20_000, "most entries of a `characters` or `words` vocabulary")
@@ -63,13 +65,17 @@ class ModelSettings:
     lstm_hidden_size: int = _option(256, "units of each direction of the LSTM")
     lstm_num_layers: int = _option(2, "layers of the LSTM")
     bidirectional: bool = _option(True, "read each text from both ends")
-    pooling: str = _option("mean", "`mean`, `max`, `last` or `attention`")
+    pooling: Literal["mean", "max", "last", "attention"] = _option(
+        "mean", "`mean`, `max`, `last` or `attention`"
+    )
     dropout: float = _option(0.5, "dropout between LSTM layers and before the head")
-    class_weights: str = _option(
+    class_weights: Literal["none", "balanced", "sqrt"] = _option(
         "none", "`none`, `balanced` (in inverse proportion to class size) or `sqrt` (its root)"
     )
     early_stopping_patience: int = _option(0, "stop after this many evaluations without progress; 0 to go on")
-    save_dtype: str = _option("float16", "precision of the saved weights")
+    save_dtype: Literal["float16", "bfloat16", "float32"] = _option(
+        "float16", "precision of the saved weights: `float16`, `bfloat16` or `float32`"
+    )
 
 
 @dataclass(frozen=True)
@@ -98,8 +104,6 @@ def load_recipe(name_or_path: str | Path | None) -> Recipe:
     """
     if name_or_path is None:
         return Recipe(DataSettings(), ModelSettings(), {})
-    import yaml
-
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = RECIPES / f"{name_or_path}.yaml"
@@ -107,31 +111,90 @@ def load_recipe(name_or_path: str | Path | None) -> Recipe:
         raise ValueError(
             f"there is no recipe {str(name_or_path)!r}: expected a YAML file or one of {', '.join(recipe_names())}"
         )
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, Mapping) or not set(content) <= {"data", "model", "training"}:
-        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
-        raise ValueError(f"{path} holds {found}: expected the sections data, model and training")
-    sections = {name: content.get(name) or {} for name in ("data", "model", "training")}
-    for name, section in sections.items():
-        if not isinstance(section, Mapping):
-            raise ValueError(
-                f"{path}: the section {name} is a {type(section).__name__}, expected keys and values"
-            )
+    sections = _sections(path)
     return Recipe(
         _settings(DataSettings, sections["data"], f"{path}, section data"),
         _settings(ModelSettings, sections["model"], f"{path}, section model"),
-        dict(sections["training"]),
+        _training_arguments(sections["training"], f"{path}, section training"),
     )
 
 
+def _sections(path: Path) -> dict[str, Mapping[str, Any]]:
+    content = _read_yaml(path)
+    names = ("data", "model", "training")
+    if not isinstance(content, Mapping) or not set(content) <= set(names):
+        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else _kind_name(content)
+        raise ValueError(f"{path} holds {found}: expected the sections data, model and training")
+    sections = {name: {} if content.get(name) is None else content[name] for name in names}
+    for name, section in sections.items():
+        if not isinstance(section, Mapping):
+            raise ValueError(
+                f"{path}: the section {name} holds {_kind_name(section)}, expected keys and values"
+            )
+    return sections
+
+
+def _read_yaml(path: Path) -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML 1.1 takes 1e-3 for a text: only 1.0e-3 is a number to it."""
+
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+\Z"), list("+-0123456789")
+    )
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
+
+
 def _settings(kind: type[Settings], values: Mapping[str, Any], where: str) -> Settings:
-    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(set(map(str, values)) - known):
-        raise ValueError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    kinds = get_type_hints(kind)  # and not the types of fields(kind), which HfArgumentParser changes
+    _require_known(values, list(kinds), where, f"one of {', '.join(kinds)}")
+    for name, value in values.items():
+        if not _fits(value, kinds[name]):
+            raise ValueError(f"{where}: {name} is {value!r}, expected {_expectation(kinds[name])}")
     return kind(**values)
+
+
+def _training_arguments(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    from transformers import TrainingArguments
+
+    known = [item.name for item in fields(TrainingArguments)]
+    _require_known(values, known, where, "an argument of transformers.TrainingArguments")
+    return dict(values)
+
+
+def _require_known(values: Mapping[str, Any], known: Sequence[str], where: str, expected: str) -> None:
+    for key in map(str, values):
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{where}: unknown key {key!r}, expected {expected}{hint}")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if kind is bool or not isinstance(value, bool):  # True and False are ints to Python
+        return isinstance(value, (int, float) if kind is float else kind)
+    return False
+
+
+def _expectation(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    if get_origin(kind) is list:
+        return "a list of texts (quote what YAML takes for a number, yes or no)"
+    names = {int: "a whole number", float: "a number", bool: "true or false"}
+    return names.get(kind, "a text")
+
+
+def _kind_name(value: Any) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def describe(kind: type) -> list[str]:

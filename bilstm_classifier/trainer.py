@@ -43,7 +43,12 @@ logger = logging.getLogger(__name__)
 SETTINGS_FILE = "recipe.yaml"
 # A checkpoint is marked complete after the Trainer has removed old ones: with the best, one more must remain.
 LEAST_CHECKPOINTS = 3
-DEFAULTS = {"logging_steps": 50, "save_total_limit": LEAST_CHECKPOINTS, "remove_unused_columns": False}
+DEFAULTS = {
+    "logging_steps": 50,
+    "eval_strategy": "epoch",
+    "save_total_limit": LEAST_CHECKPOINTS,
+    "remove_unused_columns": False,
+}
 
 
 def parse_settings(
@@ -64,7 +69,10 @@ def parse_settings(
     if isinstance(arguments, dict):
         return parser.parse_dict({**values, **arguments})
     parser.set_defaults(**values)
-    return parser.parse_args_into_dataclasses(list(arguments))
+    *settings, unknown = parser.parse_args_into_dataclasses(list(arguments), return_remaining_strings=True)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return tuple(settings)
 
 
 def train_model(recipe: str | Path | None = None, **overrides: Any) -> dict[str, Any]:
@@ -93,19 +101,22 @@ def run_training(data: DataSettings, model: ModelSettings, args: TrainingArgumen
         raise ValueError("--push_to_hub needs --hub_model_id owner/name")
     args.save_total_limit = max(args.save_total_limit or LEAST_CHECKPOINTS, LEAST_CHECKPOINTS)
     args.remove_unused_columns = False
+    args.dataloader_pin_memory = args.device.type == "cuda"
     output_dir = Path(args.output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
-    _claim(output_dir, data, model, args)
     set_seed(args.seed)
     splits = load_splits(data)
     tokenizer = _tokenizer(model, splits["train"])
     classifier = _classifier(model, tokenizer, splits["train"])
+    # no sooner: settings or data that cannot be used must leave the folder free
+    _claim(output_dir, data, model, args)
     trainer = _trainer(classifier, tokenizer, splits, model, args)
     trainer.train(resume_from_checkpoint=_resume_point(output_dir))
     save_model(
         classifier, tokenizer, output_dir, max_length=model.max_length, dtype=getattr(torch, model.save_dtype)
     )
-    plots.plot_loss_curves(trainer.state.log_history, output_dir / "loss_curves.png")
+    if any("loss" in entry or "eval_loss" in entry for entry in trainer.state.log_history):
+        plots.plot_loss_curves(trainer.state.log_history, output_dir / "loss_curves.png")
     metrics = _report(output_dir, trainer, splits, args)
     shutil.rmtree(output_dir / "embeddings", ignore_errors=True)
     if push:

@@ -21,10 +21,10 @@ SCRIPT = REPO / "training" / "prepare_news.py"
 sys.path.insert(0, str(REPO / "training"))
 
 import prepare_news  # noqa: E402
-from news_cleaning import clean_body, join_title_and_body, normalise_text, text_key  # noqa: E402
-from news_readers import check_file, load_sources, read_rows  # noqa: E402
-from news_rules import CATEGORIES, load_mapping, word_pattern  # noqa: E402
-from news_stories import NewsRow, deal_stories, group_stories  # noqa: E402
+from news.cleaning import clean_body, join_title_and_body, normalise_text, text_key  # noqa: E402
+from news.readers import check_file, load_sources, read_rows  # noqa: E402
+from news.rules import CATEGORIES, load_mapping, word_pattern  # noqa: E402
+from news.stories import NewsRow, deal_stories, group_stories  # noqa: E402
 
 # one rubric per category, so that a small corpus has all eleven
 RUBRICS = {

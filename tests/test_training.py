@@ -1,0 +1,263 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import REPOSITORY, TEXTS, tiny_model
+
+from bilstm_classifier import Predictor, train_model
+from bilstm_classifier.checkpoints import MANIFEST, is_complete
+from bilstm_classifier.embedding_store import EmbeddingStore, StoredCollator
+from bilstm_classifier.evaluation import TextCollator, encode_split, evaluate_model
+
+SMALL = {
+    "tokenizer": "words",
+    "max_length": 16,
+    "embedding_size": 16,
+    "lstm_hidden_size": 8,
+    "lstm_num_layers": 1,
+    "dropout": 0.0,
+    "learning_rate": 0.02,
+    "per_device_train_batch_size": 16,
+    "num_train_epochs": 4,
+    "eval_strategy": "epoch",
+    "save_strategy": "epoch",
+    "logging_steps": 2,
+    "use_cpu": True,
+    "disable_tqdm": True,
+}
+
+
+@pytest.fixture(scope="module")
+def encoder_folder(tmp_path_factory, word_tokenizer) -> Path:
+    """A tiny encoder with its tokenizer, as one would find it on the Hub."""
+    folder = tmp_path_factory.mktemp("encoder")
+    tiny_model().embedder.save_pretrained(folder)
+    word_tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_a_run_leaves_all_that_was_promised(news_csv, tmp_path):
+    out = tmp_path / "run"
+    metrics = train_model(dataset=str(news_csv), output_dir=str(out), **SMALL)
+    for name in ("loss_curves", "confusion_matrix", "classes", "lengths"):
+        assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((out / "metrics.json").read_text(encoding="utf-8")) == metrics
+    assert metrics["test"]["accuracy"] == 1.0, "texts this plain must be learned"
+    assert {type(value) for value in metrics["test"]["per_class"]["sports"].values()} <= {int, float}
+    predictor = Predictor.from_pretrained(out)
+    assert [item.labels[0] for item in predictor.predict(TEXTS[:3])] == ["sports", "culture", "science"]
+    assert predictor.max_length == 16
+    weights = (out / "model.safetensors").read_bytes()
+    assert b'"F16"' in weights[:2000]
+    assert not list(out.glob("*.bin")), "no pickle beside the model"
+
+
+def test_figures_are_those_of_the_saved_model(news_csv, tmp_path):
+    from bilstm_classifier import load_dataset_dict
+
+    out = tmp_path / "run"
+    metrics = train_model(dataset=str(news_csv), output_dir=str(out), **(SMALL | {"num_train_epochs": 1}))
+    again = evaluate_model(out, load_dataset_dict(news_csv)["test"])
+    for name in ("loss", "accuracy", "f1_macro", "confusion_matrix"):
+        assert again[name] == (
+            metrics["test"][name] if name == "confusion_matrix" else pytest.approx(metrics["test"][name])
+        )
+
+
+def test_a_frozen_encoder_is_saved_as_it_was(news_csv, tmp_path, encoder_folder):
+    out = tmp_path / "run"
+    settings = SMALL | {"tokenizer": "embedder", "embedder": str(encoder_folder), "save_dtype": "float32"}
+    train_model(dataset=str(news_csv), output_dir=str(out), **settings)
+    trained = Predictor.from_pretrained(out).model.embedder.state_dict()
+    for name, value in tiny_model().embedder.state_dict().items():
+        assert torch.equal(trained[name], value)
+
+
+def test_stored_embeddings_train_the_same_model(news_csv, tmp_path, encoder_folder):
+    settings = SMALL | {"tokenizer": "embedder", "embedder": str(encoder_folder), "num_train_epochs": 1}
+    plain = train_model(dataset=str(news_csv), output_dir=str(tmp_path / "a"), **settings)
+    stored = train_model(
+        dataset=str(news_csv), output_dir=str(tmp_path / "b"), cache_embeddings=True, **settings
+    )
+    assert stored["test"]["loss"] == pytest.approx(plain["test"]["loss"], abs=2e-3)
+    assert not (tmp_path / "b" / "embeddings").exists()
+
+
+def test_stored_embeddings_need_a_frozen_encoder(news_csv, tmp_path):
+    with pytest.raises(ValueError, match="cache_embeddings needs a wholly frozen"):
+        train_model(dataset=str(news_csv), output_dir=str(tmp_path), cache_embeddings=True, **SMALL)
+
+
+def test_store_keeps_every_token_and_is_built_once(tmp_path, caplog):
+    model = tiny_model()
+    rows = [[5, 6, 7], [8], [9, 10, 11, 12, 13]]
+    store = EmbeddingStore.build(model, rows, tmp_path / "store", key="a", bf16=False)
+    batch = StoredCollator(store)([{"index": index, "labels": index} for index in range(3)])
+    assert batch["inputs_embeds"].shape == (3, 5, 16)
+    text = TextCollator(0)([{"input_ids": ids, "labels": label} for label, ids in enumerate(rows)])
+    with torch.no_grad():
+        expected = model(text["input_ids"], text["attention_mask"]).logits
+        found = model(inputs_embeds=batch["inputs_embeds"], attention_mask=batch["attention_mask"]).logits
+    torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+    before = (tmp_path / "store" / "embeddings.f16").stat().st_mtime_ns
+    EmbeddingStore.build(model, rows, tmp_path / "store", key="a", bf16=False)
+    assert (tmp_path / "store" / "embeddings.f16").stat().st_mtime_ns == before
+    EmbeddingStore.build(model, rows[:2], tmp_path / "store", key="b", bf16=False)
+    assert len(EmbeddingStore(tmp_path / "store")) == 2
+
+
+def test_half_built_store_is_not_taken(tmp_path):
+    EmbeddingStore.build(tiny_model(), [[5, 6]], tmp_path / "store", key="a", bf16=False)
+    (tmp_path / "store" / "store.json").unlink()
+    with pytest.raises(ValueError, match="no complete store"):
+        EmbeddingStore(tmp_path / "store")
+    assert len(EmbeddingStore.build(tiny_model(), [[5, 6]], tmp_path / "store", key="a", bf16=False)) == 1
+
+
+def test_a_full_disk_is_found_before_the_work(tmp_path, monkeypatch):
+    import shutil
+
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100))
+    with pytest.raises(OSError, match="GB free"):
+        EmbeddingStore.build(tiny_model(), [[5, 6]] * 100, tmp_path / "store", key="a", bf16=False)
+
+
+def test_early_stopping(news_csv, tmp_path):
+    settings = SMALL | {
+        "num_train_epochs": 40,
+        "learning_rate": 0.0,
+        "early_stopping_patience": 2,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "f1_macro",
+    }
+    metrics = train_model(dataset=str(news_csv), output_dir=str(tmp_path / "run"), **settings)
+    assert metrics["epochs"] == 3
+
+
+def test_class_weights_reach_the_model(news_csv, tmp_path):
+    out = tmp_path / "run"
+    train_model(
+        dataset=str(news_csv),
+        output_dir=str(out),
+        class_weights="balanced",
+        **SMALL | {"num_train_epochs": 1},
+    )
+    weights = Predictor.from_pretrained(out).model.config.class_weights
+    assert len(weights) == 3
+    assert np.mean(weights) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"class_weights": "some"}, "class_weights is 'some'"),
+        ({"tokenizer": "syllables"}, "tokenizer is 'syllables'"),
+        ({"tokenizer": "embedder"}, "no --embedder"),
+        ({"pooling": "sum"}, "pooling is 'sum'"),
+        ({"push_to_hub": True}, "hub_model_id"),
+        ({"dataset": None}, "no data"),
+    ],
+)
+def test_settings_that_cannot_be_used(news_csv, tmp_path, settings, message):
+    with pytest.raises(ValueError, match=message):
+        train_model(output_dir=str(tmp_path / "run"), **{"dataset": str(news_csv), **SMALL, **settings})
+
+
+def test_a_folder_with_another_run_is_refused(news_csv, tmp_path):
+    settings = SMALL | {"num_train_epochs": 1, "dataset": str(news_csv), "output_dir": str(tmp_path / "run")}
+    train_model(**settings)
+    with pytest.raises(ValueError, match=r"a run with learning_rate 0\.02, now it is 0\.5"):
+        train_model(**settings | {"learning_rate": 0.5})
+
+
+def test_texts_are_cut_alike_in_training_and_prediction(word_tokenizer, model_folder):
+    from datasets import Dataset
+
+    text = " ".join(TEXTS)
+    row = encode_split(Dataset.from_dict({"text": [text], "labels": [0]}), word_tokenizer, 32)[0]
+    predictor = Predictor.from_pretrained(model_folder)
+    assert row["input_ids"] == predictor._encoder.encode([text])[0].windows[0]
+
+
+def test_evaluation_refuses_labels_the_model_does_not_have(model_folder):
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    features = Features({"text": Value("string"), "labels": ClassLabel(names=["culture", "weather"])})
+    rows = Dataset.from_dict({"text": TEXTS[:2], "labels": [0, 1]}, features=features)
+    with pytest.raises(ValueError, match="the data has the label 'weather'"):
+        evaluate_model(model_folder, rows)
+
+
+def test_evaluation_takes_labels_in_another_order(model_folder):
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    def report(names):
+        features = Features({"text": Value("string"), "labels": ClassLabel(names=names)})
+        labels = [
+            names.index(name) for name in ("sports", "culture", "science", "sports", "culture", "science")
+        ]
+        return evaluate_model(
+            model_folder, Dataset.from_dict({"text": TEXTS, "labels": labels}, features=features)
+        )
+
+    first, second = report(["culture", "science", "sports"]), report(["sports", "culture", "science"])
+    assert first["confusion_matrix"] == second["confusion_matrix"]
+    assert first["loss"] == pytest.approx(second["loss"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["between", "in a save"])
+def test_survives_kill_9_and_goes_on(news_csv, tmp_path, moment):
+    """An interrupted run, started again, ends with the weights of one that was not interrupted."""
+    options = [f"--{name}={value}" for name, value in SMALL.items()]
+    options += ["--num_train_epochs=12", f"--dataset={news_csv}"]
+
+    def start(out: Path, script: str = "") -> subprocess.Popen:
+        code = f"{script}\nfrom bilstm_classifier.cli import main\nraise SystemExit(main({['train', *options, f'--output_dir={out}']!r}))"
+        return subprocess.Popen(
+            [sys.executable, "-c", code], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
+        )
+
+    whole = start(tmp_path / "whole")
+    assert whole.wait() == 0, whole.stderr.read()
+    slow_save = """
+import os, torch, time
+save = torch.save
+def torch_save(*args, **kwargs):
+    if os.path.isdir(os.path.join({out!r}, "checkpoint-24")):
+        open({flag!r}, "w").close()
+        time.sleep(60)
+    return save(*args, **kwargs)
+torch.save = torch_save
+"""
+    out, flag = tmp_path / "killed", tmp_path / "flag"
+    script = slow_save.format(out=str(out), flag=str(flag)) if moment == "in a save" else ""
+    run = start(out, script)
+    deadline = time.time() + 120
+    while not (flag.exists() if script else list(out.glob("checkpoint-*/" + MANIFEST))):
+        assert run.poll() is None, run.stderr.read()
+        assert time.time() < deadline
+        time.sleep(0.02)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    checkpoints = sorted(out.glob("checkpoint-*"))
+    if script:
+        assert not is_complete(out / "checkpoint-24")
+    assert any(is_complete(path) for path in checkpoints)
+    assert not (out / "model.safetensors").exists()
+    again = start(out)
+    assert again.wait() == 0, again.stderr.read()
+    assert "going on from" in again.stderr.read()
+    first, second = (
+        Predictor.from_pretrained(tmp_path / name).model.state_dict() for name in ("whole", "killed")
+    )
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, atol=2e-3, rtol=0)
