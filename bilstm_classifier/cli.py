@@ -88,7 +88,11 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = command("evaluate", _evaluate, "Measure a model on labelled texts.")
     evaluate.add_argument("--dataset", required=True, help="Hub id, file, or folder saved by `datasets`")
-    evaluate.add_argument("--split", default="test", help="which split (default: test)")
+    evaluate.add_argument(
+        "--split",
+        default="test",
+        help="which split, the one that training cut included, or `all` (default: test)",
+    )
     evaluate.add_argument(
         "--text-column", action="append", help="column(s) with the text; found by name if left out"
     )
@@ -153,6 +157,8 @@ def _overall(report: dict[str, Any]) -> dict[str, float]:
 
 
 def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
+    from datasets import concatenate_datasets
+
     from .data import load_dataset_dict
     from .evaluation import evaluate_model
     from .files import write_text
@@ -163,14 +169,15 @@ def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     _quiet_transformers()
     if options.output is not None and options.output.exists() and not options.output.is_dir():
         raise ValueError(f"--output {options.output} is a file: expected a folder, made if need be")
+    cut: dict[str, Any] = {"test_size": 0.0, "validation_size": 0.0} if options.split == "all" else {}
     splits = load_dataset_dict(
-        options.dataset, text_columns=options.text_column, label_column=options.label_column
+        options.dataset, text_columns=options.text_column, label_column=options.label_column, **cut
     )
-    if options.split not in splits:
-        raise ValueError(f"there is no split {options.split!r}: the data has {', '.join(splits)}")
+    if options.split != "all" and options.split not in splits:
+        raise ValueError(f"there is no split {options.split!r}: the data has {', '.join(splits)}, and all")
     report = evaluate_model(
         options.model or DEFAULT_MODEL,
-        splits[options.split],
+        concatenate_datasets(list(splits.values())) if options.split == "all" else splits[options.split],
         revision=options.revision,
         batch_size=options.batch_size,
     )

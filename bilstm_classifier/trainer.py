@@ -43,6 +43,13 @@ logger = logging.getLogger(__name__)
 SETTINGS_FILE = "recipe.yaml"
 # A checkpoint is marked complete after the Trainer has removed old ones: with the best, one more must remain.
 LEAST_CHECKPOINTS = 3
+# Settings that say where a run takes place and goes to, not what it is.
+OF_THE_PLACE = {"output_dir", "use_cpu", "dataloader_pin_memory", "disable_tqdm"} | {
+    "push_to_hub",
+    "hub_token",
+    "hub_model_id",
+    "hub_private_repo",
+}
 DEFAULTS = {
     "logging_steps": 50,
     "eval_strategy": "epoch",
@@ -61,6 +68,10 @@ def parse_settings(
     """
     loaded = load_recipe(recipe)
     values = {**asdict(loaded.data), **asdict(loaded.model), **DEFAULTS, **loaded.training}
+    values["use_cpu"] = not torch.accelerator.is_available()
+    if values.get("bf16") and not _bfloat16_is_fast():
+        values["bf16"] = False
+        logger.info("bf16 of the recipe is left out: this machine computes it no faster than float32")
     values.setdefault("output_dir", f"runs/{Path(recipe).stem if recipe else 'model'}")
     parser = HfArgumentParser(
         [DataSettings, ModelSettings, TrainingArguments],
@@ -125,6 +136,12 @@ def run_training(data: DataSettings, model: ModelSettings, args: TrainingArgumen
     return metrics
 
 
+def _bfloat16_is_fast() -> bool:
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
 def load_splits(data: DataSettings) -> "DatasetDict":
     """The data that ``data`` describes, with the splits ``train``, ``validation`` and ``test``."""
     if not data.dataset:
@@ -146,11 +163,10 @@ def load_splits(data: DataSettings) -> "DatasetDict":
 def _claim(output_dir: Path, data: DataSettings, model: ModelSettings, args: TrainingArguments) -> None:
     """Write the run's settings, or make sure that those of the run in the folder are the same."""
     plain = TrainingArguments(output_dir=args.output_dir).to_dict()
-    places = ("output_dir", "logging_dir", "push_to_hub", "hub_token", "hub_model_id", "hub_private_repo")
     training = {
         key: value
         for key, value in args.to_dict().items()
-        if key not in places and value != plain.get(key, value)
+        if key not in OF_THE_PLACE and value != plain.get(key, value)
     }
     settings = {"data": asdict(data), "model": asdict(model), "training": training}
     path = output_dir / SETTINGS_FILE

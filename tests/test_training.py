@@ -221,7 +221,8 @@ def test_survives_kill_9_and_goes_on(news_csv, tmp_path, moment):
     options += ["--num_train_epochs=12", f"--dataset={news_csv}"]
 
     def start(out: Path, script: str = "") -> subprocess.Popen:
-        code = f"{script}\nfrom bilstm_classifier.cli import main\nraise SystemExit(main({['train', *options, f'--output_dir={out}']!r}))"
+        command = ["train", *options, f"--output_dir={out}"]
+        code = f"{script}\nfrom bilstm_classifier.cli import main\nraise SystemExit(main({command!r}))"
         return subprocess.Popen(
             [sys.executable, "-c", code], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
         )

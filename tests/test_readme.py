@@ -1,0 +1,96 @@
+"""The README's code and commands, run as they stand."""
+
+import csv
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+from bilstm_classifier import load_sample_news
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line
+    for kind, block in BLOCKS
+    if kind == "bash"
+    for line in block.splitlines()
+    if line.startswith("bilstm-")
+]
+REVIEWS = {"good": "Всё работает, спасибо, номер {}", "bad": "Сломалось на второй день, номер {}"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder with the files that the README speaks of; the texts are the package's sample and the test's own."""
+    folder = tmp_path_factory.mktemp("readme")
+    texts, labels = load_sample_news()
+    files = {
+        "news.csv": [("news", "labels"), *zip(texts, labels, strict=True)],
+        "reviews.csv": [("text", "label")]
+        + [(text.format(n), name) for n in range(40) for name, text in REVIEWS.items()],
+    }
+    for name, rows in files.items():
+        with (folder / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+    return folder
+
+
+def run(command: list[str], folder: Path) -> str:
+    found = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, f"{shlex.join(command)}\n{found.stderr}"
+    return found.stdout
+
+
+def run_command(line: str, folder: Path) -> str:
+    name, *arguments = shlex.split(line, comments=True)
+    assert name == "bilstm-classifier"
+    return run([sys.executable, "-m", "bilstm_classifier.cli", *arguments], folder)
+
+
+def test_there_is_something_to_run():
+    assert len(COMMANDS) >= 7
+    assert sum(kind == "python" for kind, _ in BLOCKS) >= 3
+
+
+def test_python_with_the_packaged_model(folder):
+    code = "".join(block for kind, block in BLOCKS if kind == "python" and "runs/" not in block)
+    checks = (
+        "\nassert get_predictions('В Париже завершилась церемония завершения Олимпийских игр') == 'sports'"
+    )
+    assert "tokens read" in run([sys.executable, "-c", code + checks], folder)
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if "runs/" not in line and "train" not in line])
+def test_command_with_the_packaged_model(folder, line):
+    out = run_command(line, folder)
+    if "--output" in line:
+        assert "prediction" in (folder / "labelled.csv").read_text(encoding="utf-8").splitlines()[0]
+    elif "--interactive" not in line:
+        assert out.strip()
+
+
+@pytest.mark.slow
+def test_training_and_what_comes_after(folder):
+    for line in COMMANDS:
+        if "train" in line and "--help" not in line:
+            run_command(line, folder)
+    for line in COMMANDS:
+        if "--model runs/" in line:
+            assert run_command(line, folder).strip()
+    for kind, block in BLOCKS:
+        if kind == "python" and "runs/" in block:
+            run([sys.executable, "-c", block], folder)
