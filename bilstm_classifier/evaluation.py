@@ -1,20 +1,24 @@
 """How good a model is on labelled texts."""
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from transformers import EvalPrediction, Trainer, TrainingArguments
 
 from .hub import load_model
 from .metrics import ClassificationMetric, classification_report
-from .windows import TextEncoder, max_length_of, report_cut
+from .windows import TextEncoder, max_length_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerFast
+
+logger = logging.getLogger(__name__)
 
 _metric = ClassificationMetric()
 
@@ -39,7 +43,7 @@ class TextCollator:
 
 
 def encode_split(split: "Dataset", tokenizer: "PreTrainedTokenizerFast", max_length: int) -> "Dataset":
-    """``text``, ``labels`` -> ``input_ids``, ``labels``, ``length`` (tokens read), ``tokens`` (of the whole text).
+    """``text``, ``labels`` -> ``input_ids``, ``labels``, ``length`` (of ``input_ids``), ``tokens`` (were it not cut).
 
     Texts are cut as the predictor cuts them; texts in which the tokenizer finds nothing are left out.
     """
@@ -47,16 +51,26 @@ def encode_split(split: "Dataset", tokenizer: "PreTrainedTokenizerFast", max_len
 
     def encode(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         texts = encoder.encode(batch["text"])
-        report_cut(texts, max_length)
         kept = [(text, label) for text, label in zip(texts, batch["labels"], strict=True) if text.tokens]
         return {
             "input_ids": [text.windows[0] for text, _ in kept],
             "labels": [label for _, label in kept],
             "length": [len(text.windows[0]) for text, _ in kept],
-            "tokens": [text.tokens for text, _ in kept],
+            "tokens": [len(text.windows[0]) + text.tokens - text.tokens_read for text, _ in kept],
         }
 
-    return split.map(encode, batched=True, remove_columns=split.column_names, desc="Tokenizing")
+    encoded = split.map(encode, batched=True, remove_columns=split.column_names, desc="Tokenizing")
+    lengths, tokens = np.asarray(encoded["length"]), np.asarray(encoded["tokens"])
+    if cut := int((lengths < tokens).sum()):
+        share = lengths[lengths < tokens].sum() / tokens[lengths < tokens].sum()
+        logger.warning(
+            "%d of %d texts are longer than %d tokens; %.0f%% of their tokens are read",
+            cut,
+            len(encoded),
+            max_length,
+            100 * share,
+        )
+    return encoded
 
 
 def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:

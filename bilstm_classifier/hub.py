@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .files import make_readable
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerFast
@@ -80,6 +82,7 @@ def save_model(
         # from here until config.json is back, last of all, the folder is no model
         (folder / "config.json").unlink(missing_ok=True)
         for name in sorted(files, key=lambda name: name == "config.json"):
+            make_readable(staging / name)
             os.replace(staging / name, folder / name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

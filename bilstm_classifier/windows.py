@@ -3,15 +3,12 @@
 Truncation is never silent: how many tokens a text has, and how many of them are read, is part of the result.
 """
 
-import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from tokenizers import Tokenizer
-
-logger = logging.getLogger(__name__)
 
 Truncation = Literal["cut", "windows", "error"]
 DEFAULT_MAX_LENGTH = 512
@@ -139,20 +136,6 @@ def max_length_of(tokenizer: Any, positions: int | None = None) -> int:
     limits = [stored["max_length"] if stored else None, tokenizer.model_max_length, positions]
     # transformers writes 1e30 for "no limit known"
     return min((limit for limit in limits if limit and limit < 1e6), default=DEFAULT_MAX_LENGTH)
-
-
-def report_cut(encoded: Sequence[EncodedText], max_length: int) -> None:
-    """Log how many of ``encoded`` were not read whole, if any."""
-    cut = [text for text in encoded if text.tokens_read < text.tokens]
-    if cut:
-        share = sum(text.tokens_read for text in cut) / sum(text.tokens for text in cut)
-        logger.warning(
-            "%d of %d texts are longer than %d tokens; %.0f%% of their tokens were read",
-            len(cut),
-            len(encoded),
-            max_length,
-            100 * share,
-        )
 
 
 def _pieces(text: str) -> list[str]:
