@@ -35,12 +35,11 @@ class EmbeddingStore:
     """
 
     def __init__(self, folder: Path):
-        try:
-            self.meta = json.loads((folder / "store.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{folder} holds no complete store of embeddings: build it again") from error
+        meta = _read_meta(folder)
+        if meta is None:
+            raise ValueError(f"{folder} holds no complete store of embeddings: build it again")
         self._offsets = np.load(folder / "offsets.npy")
-        shape = (int(self._offsets[-1]), self.meta["embedding_size"])
+        shape = (int(self._offsets[-1]), meta["embedding_size"])
         self._values = np.memmap(folder / "embeddings.f16", dtype=np.float16, mode="r", shape=shape)
 
     def __len__(self) -> int:
@@ -71,13 +70,9 @@ class EmbeddingStore:
         Raises:
             OSError: the disk has too little room (found before the work starts) or fails.
         """
-        try:
-            store = cls(folder)
-            if store.meta["key"] == key:
-                logger.info("embeddings: taken from %s", folder)
-                return store
-        except ValueError:
-            pass  # none yet, or an interrupted one
+        if (_read_meta(folder) or {}).get("key") == key:
+            logger.info("embeddings: taken from %s", folder)
+            return cls(folder)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in input_ids])]).astype(np.int64)
@@ -93,6 +88,14 @@ class EmbeddingStore:
             folder / "store.json", json.dumps({"key": key, "texts": len(input_ids), "embedding_size": size})
         )
         return cls(folder)
+
+
+def _read_meta(folder: Path) -> dict[str, Any] | None:
+    """What a complete store says of itself; ``None`` where there is none, or an interrupted one."""
+    try:
+        return json.loads((folder / "store.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _check_room(folder: Path, needed: int) -> None:

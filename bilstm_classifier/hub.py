@@ -75,6 +75,8 @@ def save_model(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(".save.tmp-*"):  # by a save that was killed
+        shutil.rmtree(left)
     staging = Path(tempfile.mkdtemp(dir=folder, prefix=".save.tmp-"))
     try:
         _write_model(model, tokenizer, staging, max_length, dtype)

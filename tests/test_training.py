@@ -262,3 +262,20 @@ torch.save = torch_save
     )
     for name, value in first.items():
         torch.testing.assert_close(second[name], value, atol=2e-3, rtol=0)
+
+
+@pytest.mark.slow
+def test_push_to_hub_publishes_the_model_and_no_pickle(news_csv, tmp_path):
+    from loopback_hub import OWNER, TOKEN, LoopbackHub, client, probabilities
+
+    settings = SMALL | {"num_train_epochs": 1, "dataset": str(news_csv), "output_dir": str(tmp_path / "run")}
+    settings |= {"push_to_hub": True, "hub_model_id": f"{OWNER}/mine"}
+    with LoopbackHub() as hub, client(hub.url, tmp_path / "home", HF_TOKEN=TOKEN) as fresh:
+        fresh.submit(train_model, **settings).result()
+        names = set(hub.files(f"{OWNER}/mine"))
+        assert {"config.json", "model.safetensors", "tokenizer.json", "metrics.json", "recipe.yaml"} <= names
+        assert not [name for name in names if name.endswith((".bin", ".pt", ".pth")) or "checkpoint" in name]
+        found = fresh.submit(probabilities, f"{OWNER}/mine", TEXTS).result()
+    np.testing.assert_allclose(
+        found, Predictor.from_pretrained(tmp_path / "run").predict_proba(TEXTS), atol=1e-6
+    )
