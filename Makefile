@@ -7,7 +7,7 @@ BIN := .venv/bin
 .PHONY: run test test-all test-lowest lint fix train data bench clean
 
 run: .venv/.installed
-	$(BIN)/bilstm-classifier predict \
+	@$(BIN)/bilstm-classifier predict \
 		"В Париже завершилась церемония завершения Олимпийских игр" \
 		"Центробанк повысил ключевую ставку: кредиты подорожают уже в декабре" \
 		"Учёные научили нейросеть находить экзопланеты по снимкам телескопа" \
@@ -53,8 +53,9 @@ clean:
 	touch $@
 
 .venv/.installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@echo "Setting up .venv, once; this takes a minute or more"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
 .venv/.installed-dev: pyproject.toml constraints.txt

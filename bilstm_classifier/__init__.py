@@ -1,4 +1,4 @@
-"""Classify Russian news, and any other texts, with a bidirectional LSTM over frozen BERT embeddings.
+"""Classify Russian news, and any other texts, with a bidirectional LSTM over BERT embeddings.
 
 ``import bilstm_classifier`` is light: torch and transformers are imported when a name that needs them is used, and the
 model is registered with transformers' Auto classes as soon as those are imported, before or after this package.
@@ -54,18 +54,26 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+# Whichever is imported last, transformers' Auto class or our own, finds the other one ready and registers the pair.
 @wrapt.when_imported("transformers.models.auto.configuration_auto")
-def _register_config(auto: Any) -> None:
-    from .configuration import BiLSTMConfig
-
-    auto.AutoConfig.register(BiLSTMConfig.model_type, BiLSTMConfig, exist_ok=True)
+def _import_config(_: Any) -> None:
+    importlib.import_module(".configuration", __name__)
 
 
 @wrapt.when_imported("transformers.models.auto.modeling_auto")
-def _register_model(auto: Any) -> None:
-    from .configuration import BiLSTMConfig
-    from .modeling import BiLSTMForSequenceClassification
+def _import_model(_: Any) -> None:
+    importlib.import_module(".modeling", __name__)
 
-    auto.AutoModelForSequenceClassification.register(
-        BiLSTMConfig, BiLSTMForSequenceClassification, exist_ok=True
-    )
+
+@wrapt.when_imported(f"{__name__}.configuration")
+def _register_config(module: Any) -> None:
+    from transformers import AutoConfig
+
+    AutoConfig.register(module.BiLSTMConfig.model_type, module.BiLSTMConfig, exist_ok=True)
+
+
+@wrapt.when_imported(f"{__name__}.modeling")
+def _register_model(module: Any) -> None:
+    from transformers import AutoModelForSequenceClassification as Auto
+
+    Auto.register(module.BiLSTMConfig, module.BiLSTMForSequenceClassification, exist_ok=True)

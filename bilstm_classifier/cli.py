@@ -91,12 +91,17 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--split",
         default="test",
-        help="which split, the one that training cut included, or `all` (default: test)",
+        help="which split, cut as in the model's training if it had to be; or `all` (default: test)",
     )
     evaluate.add_argument(
-        "--text-column", action="append", help="column(s) with the text; found by name if left out"
+        "--text_columns",
+        "--text-column",
+        nargs="+",
+        help="column(s) with the text; found by name if left out",
     )
-    evaluate.add_argument("--label-column", help="column with the label; found by name if left out")
+    evaluate.add_argument(
+        "--label_column", "--label-column", help="column with the label; found by name if left out"
+    )
     evaluate.add_argument("--batch-size", type=_positive, default=64, help="texts a batch (default: 64)")
     evaluate.add_argument("--output", type=Path, help="folder for metrics.json and confusion_matrix.png")
     _add_model(evaluate)
@@ -144,8 +149,11 @@ def _predictor(options: argparse.Namespace) -> "Predictor":
 
 
 def _train(options: argparse.Namespace, rest: list[str]) -> None:
+    from datasets import disable_progress_bars
+
     from .trainer import parse_settings, run_training
 
+    disable_progress_bars()  # those of reading and tokenizing, which are soon done
     settings = parse_settings(options.recipe, rest)
     with contextlib.redirect_stdout(sys.stderr):  # the Trainer's log lines
         metrics = run_training(*settings)
@@ -159,20 +167,23 @@ def _overall(report: dict[str, Any]) -> dict[str, float]:
 def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     from datasets import concatenate_datasets
 
-    from .data import load_dataset_dict
     from .evaluation import evaluate_model
     from .files import write_text
     from .metrics import format_report
     from .plots import plot_confusion_matrix
     from .predictor import DEFAULT_MODEL
+    from .runs import data_settings
+    from .trainer import load_splits
 
     _quiet_transformers()
     if options.output is not None and options.output.exists() and not options.output.is_dir():
         raise ValueError(f"--output {options.output} is a file: expected a folder, made if need be")
-    cut: dict[str, Any] = {"test_size": 0.0, "validation_size": 0.0} if options.split == "all" else {}
-    splits = load_dataset_dict(
-        options.dataset, text_columns=options.text_column, label_column=options.label_column, **cut
-    )
+    data = data_settings(options.model, options.dataset)
+    data.text_columns = options.text_columns or data.text_columns
+    data.label_column = options.label_column or data.label_column
+    if options.split == "all":
+        data.test_size = data.validation_size = 0.0
+    splits = load_splits(data)
     if options.split != "all" and options.split not in splits:
         raise ValueError(f"there is no split {options.split!r}: the data has {', '.join(splits)}, and all")
     report = evaluate_model(
@@ -219,7 +230,7 @@ def _info(options: argparse.Namespace, rest: list[str]) -> None:
         "LSTM": f"{config.lstm_num_layers} x {config.lstm_hidden_size}, {directions}",
         "pooling": config.pooling,
         "vocabulary": f"{len(tokenizer):,} tokens",
-        "reads": f"{max_length_of(tokenizer, getattr(embedder, 'max_position_embeddings', None))} tokens of a text",
+        "reads": f"{max_length_of(tokenizer, config.max_tokens)} tokens of a text",
         "weights": f"{sum(parameter.numel() for parameter in model.parameters()):,}",
     }
     for name, value in facts.items():

@@ -15,7 +15,21 @@ from typing import Literal
 
 # Usual names, the likeliest first: news/labels, text/label, content/score, sentence/language,
 # review/rating...
-TEXT_NAMES = ("text", "news", "content", "sentence", "review", "body", "headline", "title")
+TEXT_NAMES = (
+    "text",
+    "news",
+    "content",
+    "sentence",
+    "review",
+    "body",
+    "headline",
+    "title",
+    "текст",
+    "новость",
+    "содержание",
+    "отзыв",
+    "заголовок",
+)
 LABEL_NAMES = (
     "labels",
     "label",
@@ -30,6 +44,12 @@ LABEL_NAMES = (
     "language",
     "lang",
     "target",
+    "метка",
+    "категория",
+    "рубрика",
+    "тема",
+    "класс",
+    "оценка",
 )
 DELIMITERS = "\t,;|"
 

@@ -3,12 +3,26 @@
 This file and ``modeling.py`` travel with a model as remote code: they import torch, transformers and each other only.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
 
 POOLINGS = ("mean", "max", "last", "attention")
+# Their positions begin after that of padding.
+OFFSET_POSITIONS = (
+    "camembert",
+    "data2vec-text",
+    "ibert",
+    "luke",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+)
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification")
 
 
@@ -61,10 +75,11 @@ class BiLSTMConfig(PreTrainedConfig):
         problem_type: str = "single_label_classification",
         **kwargs: Any,
     ):
-        embedder: Any = embedder_config
+        embedder: Any = copy.deepcopy(embedder_config)
         if isinstance(embedder, dict):
-            settings = dict(embedder)
-            embedder = AutoConfig.for_model(settings.pop("model_type"), **settings)
+            if "model_type" not in embedder:
+                raise ValueError("embedder_config has no model_type: expected the config of an encoder")
+            embedder = AutoConfig.for_model(embedder.pop("model_type"), **embedder)
         if embedder is not None:
             # A dtype in the nested config would load the encoder and the LSTM in different precisions.
             embedder.dtype = None
@@ -73,7 +88,7 @@ class BiLSTMConfig(PreTrainedConfig):
             pad_token_id = embedder.pad_token_id
         self.embedder_config = embedder
         self.vocab_size = vocab_size
-        self.embedding_size = embedding_size or 128
+        self.embedding_size = 128 if embedding_size is None else embedding_size
         self.freeze_embedder = freeze_embedder
         self.unfreeze_last_layers = unfreeze_last_layers
         self.lstm_hidden_size = lstm_hidden_size
@@ -94,6 +109,14 @@ class BiLSTMConfig(PreTrainedConfig):
         return [names[index] for index in sorted(names)]
 
     @property
+    def max_tokens(self) -> int | None:
+        """Tokens that the encoder has positions for, special tokens included; ``None`` where it knows no limit."""
+        positions = getattr(self.embedder_config, "max_position_embeddings", None)
+        if positions is not None and self.embedder_config.model_type in OFFSET_POSITIONS:
+            return positions - self.embedder_config.pad_token_id - 1
+        return positions
+
+    @property
     def text_size(self) -> int:
         """Width of a pooled text: LSTM units times directions."""
         return self.lstm_hidden_size * (2 if self.bidirectional else 1)
@@ -105,14 +128,13 @@ class BiLSTMConfig(PreTrainedConfig):
             raise ValueError(
                 f"problem_type is {self.problem_type!r}: expected one of {', '.join(PROBLEM_TYPES)}"
             )
-        for name, least in (
-            ("lstm_hidden_size", 1),
-            ("lstm_num_layers", 1),
-            ("num_features", 0),
-            ("unfreeze_last_layers", 0),
-        ):
-            if not isinstance(value := getattr(self, name), int) or value < least:
-                raise ValueError(f"{name} is {value!r}: expected a whole number of {least} or more")
+        least = {"lstm_hidden_size": 1, "lstm_num_layers": 1, "embedding_size": 1, "features_hidden_size": 1}
+        for name, lowest in {**least, "num_features": 0, "unfreeze_last_layers": 0}.items():
+            if not isinstance(value := getattr(self, name), int) or value < lowest:
+                raise ValueError(f"{name} is {value!r}: expected a whole number of {lowest} or more")
+        padding, vocabulary = self.pad_token_id, self.vocab_size
+        if padding is not None and vocabulary is not None and not 0 <= padding < vocabulary:
+            raise ValueError(f"pad_token_id is {padding}: the vocabulary has {vocabulary} tokens")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout!r}: expected a number from 0 to below 1")
         weights = self.class_weights

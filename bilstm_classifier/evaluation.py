@@ -104,8 +104,7 @@ def evaluate_model(
     classifier, tokenizer = load_model(model, revision=revision)
     names = classifier.config.label_names
     split = _with_ids_of(split, names, str(model))
-    positions = getattr(classifier.config.embedder_config, "max_position_embeddings", None)
-    encoded = encode_split(split, tokenizer, max_length_of(tokenizer, positions))
+    encoded = encode_split(split, tokenizer, max_length_of(tokenizer, classifier.config.max_tokens))
     args = TrainingArguments(
         output_dir=".",
         per_device_eval_batch_size=batch_size,

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 # What is fetched from a repository: neither code nor pickles.
 LOADED = ["config.json", "model*.safetensors*", "tokenizer*", "special_tokens_map.json"]
 # What a run leaves in its folder beside the model, and no repository needs; pickles above all.
-NOT_PUBLISHED = ["checkpoint-*/*", "embeddings/*", "*.bin", "*.pt", "*.pth", "*.pkl", "run.json", "*.tmp*"]
+NOT_PUBLISHED = [
+    "checkpoint-*/*",
+    "embeddings/*",
+    "*.bin",
+    "*.pt",
+    "*.pth",
+    "*.pkl",
+    "splits.sha256",
+    "*.tmp*",
+]
 
 
 def load_model(
@@ -181,20 +190,25 @@ def _load_weights(
     from .modeling import BiLSTMForSequenceClassification
 
     try:
-        model, loaded = BiLSTMForSequenceClassification.from_pretrained(
-            folder,
-            config=config,
-            dtype=dtype or torch.float32,
-            use_safetensors=True,  # a pickle beside them is never opened
-            ignore_mismatched_sizes=True,  # told below in a sentence
-            output_loading_info=True,
-        )
+        with _no_progress_bar():
+            model, loaded = BiLSTMForSequenceClassification.from_pretrained(
+                folder,
+                config=config,
+                dtype=dtype or torch.float32,
+                use_safetensors=True,  # a pickle beside them is never opened
+                ignore_mismatched_sizes=True,  # told below in a sentence
+                output_loading_info=True,
+            )
     except SafetensorError as error:
         raise ValueError(
             f"the weights of {name} are damaged ({error}): copy or download them again"
         ) from error
     except OSError as error:
         raise OSError(f"the weights of {name} could not be read: {_first_line(error)}") from error
+    if surplus := sorted(loaded["unexpected_keys"]):
+        raise ValueError(
+            f"the weights of {name} do not go with its config: {len(surplus)} have no place, {surplus[0]} among them"
+        )
     if absent := sorted(loaded["missing_keys"]):
         raise ValueError(
             f"the weights of {name} are incomplete: {len(absent)} are missing, {absent[0]} among them"
@@ -206,6 +220,20 @@ def _load_weights(
             f"expected {tuple(expected)}"
         )
     return model
+
+
+@contextlib.contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Without transformers' bar over weights, which are read in a moment."""
+    from transformers.utils import logging as transformers_logging
+
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
 
 
 @contextlib.contextmanager
@@ -232,7 +260,8 @@ def _write_model(model: Any, tokenizer: Any, folder: Path, max_length: int | Non
         name: value.to(dtype) if dtype is not None and value.is_floating_point() else value
         for name, value in model.state_dict().items()
     }
-    model.save_pretrained(folder, state_dict=state)
+    with _no_progress_bar():
+        model.save_pretrained(folder, state_dict=state)
     tokenizer = copy.deepcopy(tokenizer)
     tokenizer.backend_tokenizer.no_padding()
     if max_length is not None:

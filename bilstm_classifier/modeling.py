@@ -11,6 +11,7 @@ Sources: Schuster & Paliwal 1997 (bidirectional recurrent networks); Hochreiter 
 import contextlib
 import inspect
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any, cast
 
 import torch
@@ -20,6 +21,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from .configuration import BiLSTMConfig
+
+_gradients_to_embedder: ContextVar[bool] = ContextVar("gradients_to_embedder", default=False)
 
 
 class BiLSTM(nn.Module):
@@ -114,9 +117,15 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         self.dropout = nn.Dropout(config.dropout)
         head_size = config.text_size + (config.features_hidden_size if config.num_features else 0)
         self.classifier = nn.Linear(head_size, config.num_labels)
-        self._gradients_to_embedder = False
         self.post_init()
         self._freeze()
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """As ``PreTrainedModel.from_pretrained``; what the config freezes is frozen in the loaded model too."""
+        loaded = super().from_pretrained(*args, **kwargs)
+        (loaded[0] if isinstance(loaded, tuple) else loaded)._freeze()
+        return loaded
 
     @classmethod
     def from_pretrained_embedder(
@@ -175,11 +184,11 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
     @contextlib.contextmanager
     def gradients_to_embedder(self) -> Iterator[None]:
         """Let gradients flow through a frozen embedder, e.g. to ask which words spoke for a label."""
-        before, self._gradients_to_embedder = self._gradients_to_embedder, True
+        token = _gradients_to_embedder.set(True)  # in this thread alone
         try:
             yield
         finally:
-            self._gradients_to_embedder = before
+            _gradients_to_embedder.reset(token)
 
     def embed(
         self,
@@ -194,7 +203,7 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         """
         if isinstance(self.embedder, nn.Embedding):
             return self.embedder(input_ids)
-        positions = getattr(self.config.embedder_config, "max_position_embeddings", None)
+        positions = self.config.max_tokens
         if positions is not None and input_ids.shape[1] > positions:
             raise ValueError(
                 f"a text of the batch has {input_ids.shape[1]} tokens, but the encoder reads {positions} at most: "
@@ -204,7 +213,7 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         if token_type_ids is not None and self._takes_token_types:
             inputs["token_type_ids"] = token_type_ids
         with_gradients = (
-            not self.embedder_is_frozen or self.config.unfreeze_last_layers or self._gradients_to_embedder
+            not self.embedder_is_frozen or self.config.unfreeze_last_layers or _gradients_to_embedder.get()
         )
         with torch.set_grad_enabled(torch.is_grad_enabled() and bool(with_gradients)):
             return self.embedder(**inputs).last_hidden_state
@@ -254,6 +263,9 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             embeddings = _reorder(tokens, order)
         states, final = self.lstm(embeddings.to(self.classifier.weight.dtype), lengths)
         pooled = self._pool(states, final, lengths)  # (batch, text_size)
+        pooled = pooled.masked_fill(
+            attention_mask.sum(dim=1, keepdim=True) == 0, 0
+        )  # rows without a real token
         if self.features_branch is not None:
             pooled = torch.cat([pooled, self.features_branch(self._check_features(features, pooled))], dim=-1)
         elif features is not None:
@@ -288,22 +300,22 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         weight = None if weights is None else torch.tensor(weights, device=logits.device)
         if self.config.problem_type == "multi_label_classification":
             return nn.functional.binary_cross_entropy_with_logits(logits, labels.float(), pos_weight=weight)
-        return nn.functional.cross_entropy(logits, labels, weight=weight)
+        return nn.functional.cross_entropy(logits, labels.long(), weight=weight)
 
     @property
     def _takes_token_types(self) -> bool:
         return "token_type_ids" in inspect.signature(self.embedder.forward).parameters
 
     def _trained_layers(self) -> list[nn.Module]:
-        """The encoder's last ``unfreeze_last_layers`` layers: its longest list of modules holds its layers."""
+        """The encoder's last ``unfreeze_last_layers`` layers: its longest lists of modules hold its layers."""
         count = self.config.unfreeze_last_layers
         if not count:
             return []
         stacks = [module for module in self.embedder.modules() if isinstance(module, nn.ModuleList)]
-        layers = list(max(stacks, key=len, default=()))
-        if count > len(layers):
-            raise ValueError(f"unfreeze_last_layers is {count}, but the embedder has {len(layers)} layers")
-        return layers[-count:]
+        depth = max(map(len, stacks), default=0)
+        if count > depth:
+            raise ValueError(f"unfreeze_last_layers is {count}, but the embedder has {depth} layers")
+        return [layer for stack in stacks if len(stack) == depth for layer in stack[-count:]]
 
     def _freeze(self) -> None:
         if not self.embedder_is_frozen:

@@ -247,7 +247,7 @@ def _write_block(file: IO[str], top_k: int, row: Row, prediction: "TextPredictio
     shown = " ".join(row.text.split())
     print(shown if len(shown) <= 110 else f"{shown[:107]}...", file=file)
     for label, score in prediction.top(top_k):
-        print(f"  {label:<12} {score:6.1%}  {'█' * round(score * BAR_WIDTH)}", file=file)
+        print(f"  {label:<12} {score:6.1%}  {'█' * round(score * BAR_WIDTH)}".rstrip(), file=file)
     if prediction.tokens_read < prediction.tokens:
         print(f"  ({prediction.tokens_read} of {prediction.tokens} tokens read)", file=file)
     print(file=file)

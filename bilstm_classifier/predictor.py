@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -89,8 +89,7 @@ class Predictor:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.batch_size = batch_size
-        positions = getattr(model.config.embedder_config, "max_position_embeddings", None)
-        self.max_length = max_length_of(tokenizer, positions)
+        self.max_length = max_length_of(tokenizer, model.config.max_tokens)
         self._encoder = TextEncoder(tokenizer.backend_tokenizer, self.max_length, truncation)
         self._pad_token_id = tokenizer.pad_token_id or 0
 
@@ -130,7 +129,12 @@ class Predictor:
             raise ValueError(f"dtype is {dtype!r}: expected 'float32', 'bfloat16' or 'float16'")
         source = DEFAULT_MODEL if model_id_or_path is None else model_id_or_path
         model, tokenizer = load_model(source, revision=revision, dtype=getattr(torch, dtype))
-        return cls(model.to(device), tokenizer, batch_size=batch_size, truncation=truncation)
+        try:
+            model.to(device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"the device {str(device)!r} cannot be used: {reason}") from error
+        return cls(model, tokenizer, batch_size=batch_size, truncation=truncation)
 
     @cached_property
     def labels(self) -> list[str]:
@@ -163,8 +167,6 @@ class Predictor:
             yield TextPrediction(chosen, by_label, text.tokens, text.tokens_read)
 
     def _score(self, texts: Iterable[str]) -> Iterator[tuple[np.ndarray, EncodedText]]:
-        if isinstance(texts, str):
-            raise TypeError("texts is a single string: expected a list or another iterable of strings")
         total = cut = 0
         for chunk in _chunks(texts):
             encoded = self._encoder.encode(chunk, first_index=total)
@@ -266,9 +268,7 @@ def get_predictions(
         raise ValueError(f"top_k is {top_k!r}: expected a whole number of 1 or more")
     single = isinstance(news, (str, bytes)) or not isinstance(news, Iterable)
     texts: Any = [news] if single else news
-    if isinstance(texts, Sequence):  # said before seconds go into loading a model
-        for index, text in enumerate(texts):
-            check_text(text, index)
+    texts = _checked(texts)  # said before seconds go into loading a model
     predictor = _predictor_for(model)
 
     def answer(prediction: TextPrediction) -> Any:
@@ -293,6 +293,10 @@ def _predictor_for(model: Any) -> Predictor:
         return model
     if isinstance(model, tuple):
         return Predictor(*model)
+    if model is not None and not isinstance(model, (str, Path)):
+        raise TypeError(
+            f"model is a {type(model).__name__}: expected a Predictor, a pair (model, tokenizer), a folder or a Hub id"
+        )
     key = str(DEFAULT_MODEL if model is None else model)
     with _loading:
         if key not in _loaded:
@@ -302,8 +306,8 @@ def _predictor_for(model: Any) -> Predictor:
 
 def _checked(texts: Iterable[str]) -> Iterable[str]:
     """``texts``, all looked at before any is classified where they are at hand already."""
-    if isinstance(texts, str):
-        raise TypeError("texts is a single string: expected a list or another iterable of strings")
+    if isinstance(texts, (str, bytes, Mapping, Set)) or not isinstance(texts, Iterable):
+        raise TypeError(f"texts is a {type(texts).__name__}: expected a list or another iterable of strings")
     if isinstance(texts, Sequence):
         for index, text in enumerate(texts):
             check_text(text, index)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import yaml
 from transformers import (
     AutoTokenizer,
     EarlyStoppingCallback,
@@ -33,6 +32,7 @@ from .hub import push_model, save_model
 from .modeling import BiLSTMForSequenceClassification
 from .predictor import DEFAULT_MODEL
 from .recipe import DataSettings, ModelSettings, load_recipe
+from .runs import claim
 from .tokenization import train_character_tokenizer, train_word_tokenizer
 
 if TYPE_CHECKING:
@@ -40,19 +40,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SETTINGS_FILE = "recipe.yaml"
 # A checkpoint is marked complete after the Trainer has removed old ones: with the best, one more must remain.
 LEAST_CHECKPOINTS = 3
-# Settings that say where a run takes place and goes to, not what it is.
-OF_THE_PLACE = {"output_dir", "use_cpu", "dataloader_pin_memory", "disable_tqdm"} | {
-    "push_to_hub",
-    "hub_token",
-    "hub_model_id",
-    "hub_private_repo",
-}
 DEFAULTS = {
     "logging_steps": 50,
+    "logging_first_step": True,
     "eval_strategy": "epoch",
+    "restore_callback_states_from_checkpoint": True,  # early stopping goes on counting where it was
     "save_total_limit": LEAST_CHECKPOINTS,
     "remove_unused_columns": False,
 }
@@ -76,6 +70,7 @@ def parse_settings(
     parser = HfArgumentParser(
         [DataSettings, ModelSettings, TrainingArguments],
         usage="bilstm-classifier train [--recipe NAME_OR_FILE] [--OPTION VALUE ...]",
+        allow_abbrev=False,
     )
     if isinstance(arguments, dict):
         return parser.parse_dict({**values, **arguments})
@@ -113,14 +108,20 @@ def run_training(data: DataSettings, model: ModelSettings, args: TrainingArgumen
     args.save_total_limit = max(args.save_total_limit or LEAST_CHECKPOINTS, LEAST_CHECKPOINTS)
     args.remove_unused_columns = False
     args.dataloader_pin_memory = args.device.type == "cuda"
+    _check_early_stopping(model, args)
     output_dir = Path(args.output_dir)
-    output_dir.mkdir(parents=True, exist_ok=True)
     set_seed(args.seed)
     splits = load_splits(data)
+    if absent := [name for name in ("train", "validation", "test") if name not in splits]:
+        raise ValueError(f"the data has no split {absent[0]!r}: give --{absent[0]}_size a share above 0")
     tokenizer = _tokenizer(model, splits["train"])
     classifier = _classifier(model, tokenizer, splits["train"])
+    if (limit := classifier.config.max_tokens) is not None and model.max_length > limit:
+        raise ValueError(
+            f"max_length is {model.max_length}, but {model.embedder} reads {limit} tokens at most"
+        )
     # no sooner: settings or data that cannot be used must leave the folder free
-    _claim(output_dir, data, model, args)
+    claim(output_dir, data, model, args, splits)
     trainer = _trainer(classifier, tokenizer, splits, model, args)
     trainer.train(resume_from_checkpoint=_resume_point(output_dir))
     save_model(
@@ -133,7 +134,18 @@ def run_training(data: DataSettings, model: ModelSettings, args: TrainingArgumen
     if push:
         url = push_model(output_dir, args.hub_model_id, private=args.hub_private_repo, token=args.hub_token)
         logger.info("pushed to %s", url)
+    logger.info('the model is in %s: bilstm-classifier predict --model %s "..."', output_dir, output_dir)
     return metrics
+
+
+def _check_early_stopping(model: ModelSettings, args: TrainingArguments) -> None:
+    wanted = {
+        "--load_best_model_at_end": args.load_best_model_at_end,
+        "--metric_for_best_model": args.metric_for_best_model,
+        "--eval_strategy": str(getattr(args.eval_strategy, "value", args.eval_strategy)) != "no",
+    }
+    if model.early_stopping_patience and (absent := [name for name, given in wanted.items() if not given]):
+        raise ValueError(f"--early_stopping_patience needs {' and '.join(absent)} (or set it to 0)")
 
 
 def _bfloat16_is_fast() -> bool:
@@ -158,30 +170,6 @@ def load_splits(data: DataSettings) -> "DatasetDict":
         seed=data.split_seed,
         min_samples=data.min_samples,
     )
-
-
-def _claim(output_dir: Path, data: DataSettings, model: ModelSettings, args: TrainingArguments) -> None:
-    """Write the run's settings, or make sure that those of the run in the folder are the same."""
-    plain = TrainingArguments(output_dir=args.output_dir).to_dict()
-    training = {
-        key: value
-        for key, value in args.to_dict().items()
-        if key not in OF_THE_PLACE and value != plain.get(key, value)
-    }
-    settings = {"data": asdict(data), "model": asdict(model), "training": training}
-    path = output_dir / SETTINGS_FILE
-    if path.is_file():
-        before = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        for section, values in settings.items():
-            earlier = before.get(section) or {}
-            for key in sorted(values.keys() | earlier.keys()):
-                if values.get(key) != earlier.get(key):
-                    raise ValueError(
-                        f"{output_dir} holds a run with {key} {earlier.get(key)!r}, now it is {values.get(key)!r}: "
-                        "choose another --output_dir, or remove that one"
-                    )
-    else:
-        write_text(path, yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
 
 
 def _resume_point(output_dir: Path) -> str | None:

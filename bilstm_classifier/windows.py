@@ -130,7 +130,7 @@ def max_length_of(tokenizer: Any, positions: int | None = None) -> int:
 
     Args:
         tokenizer: A fast transformers tokenizer.
-        positions: The encoder's ``max_position_embeddings``, if it has any.
+        positions: Tokens that the encoder has positions for, if it knows a limit.
     """
     stored = tokenizer.backend_tokenizer.truncation
     limits = [stored["max_length"] if stored else None, tokenizer.model_max_length, positions]
@@ -157,8 +157,9 @@ def _mended(text: str) -> str:
 
 def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """The ids that the tokenizer puts before and after a text."""
-    encoding = tokenizer.encode("a")
-    mask = encoding.special_tokens_mask
-    first = mask.index(0) if 0 in mask else len(mask)
-    last = len(mask) - mask[::-1].index(0) if 0 in mask else len(mask)
-    return encoding.ids[:first], encoding.ids[last:]
+    for text in ("a", *tokenizer.get_vocab()):  # the first of these in which it finds a token
+        encoding = tokenizer.encode(text)
+        mask = encoding.special_tokens_mask
+        if 0 in mask:
+            return encoding.ids[: mask.index(0)], encoding.ids[len(mask) - mask[::-1].index(0) :]
+    raise ValueError("the tokenizer finds no token in any text: its vocabulary is empty")

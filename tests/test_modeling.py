@@ -1,4 +1,5 @@
 import itertools
+import threading
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ from conftest import tiny_bert_config, tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from transformers import AutoModel, BertModel, DistilBertConfig, ElectraConfig
+from transformers import AutoModel, BertModel, DistilBertConfig, ElectraConfig, RobertaConfig
 
 from bilstm_classifier import BiLSTMConfig, BiLSTMForSequenceClassification
 from bilstm_classifier.configuration import POOLINGS
@@ -202,9 +203,63 @@ def test_unfreezing_the_last_layer_trains_it_alone():
     assert not first.training
 
 
+@pytest.mark.parametrize("unfrozen", [0, 1])
+def test_a_loaded_model_is_frozen_as_it_was_saved(tmp_path, unfrozen):
+    model = tiny_model(unfreeze_last_layers=unfrozen)
+    model.save_pretrained(tmp_path)
+    loaded = BiLSTMForSequenceClassification.from_pretrained(tmp_path)
+    trained = [name for name, parameter in model.embedder.named_parameters() if parameter.requires_grad]
+    assert [
+        name for name, parameter in loaded.embedder.named_parameters() if parameter.requires_grad
+    ] == trained
+    assert bool(trained) == bool(unfrozen)
+
+
 def test_unfreezing_more_layers_than_there_are_is_refused():
     with pytest.raises(ValueError, match="has 2 layers"):
         tiny_model(unfreeze_last_layers=3)
+
+
+def test_gradients_are_let_through_in_one_thread_alone():
+    model, ids = tiny_model(), torch.tensor([[5, 6]])
+    model.get_input_embeddings().register_forward_hook(lambda module, inputs, output: output.requires_grad_())
+    seen = {}
+
+    def other():
+        seen["other"] = model.embed(ids, torch.ones_like(ids)).requires_grad
+
+    with model.gradients_to_embedder():
+        seen["own"] = model.embed(ids, torch.ones_like(ids)).requires_grad
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert seen == {"own": True, "other": False}
+
+
+@torch.no_grad()
+def test_positions_of_roberta_begin_after_padding():
+    sizes = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    encoder = RobertaConfig(**sizes, intermediate_size=32, max_position_embeddings=20, pad_token_id=1)
+    model = tiny_model(embedder_config=encoder)
+    assert model.config.max_tokens == 18
+    model(torch.full((1, 18), 5))
+    with pytest.raises(ValueError, match="the encoder reads 18 at most"):
+        model(torch.full((1, 19), 5))
+
+
+@torch.no_grad()
+def test_a_row_of_padding_alone_is_read_as_nothing():
+    model = tiny_model()
+    mask = torch.tensor([[1, 1, 1], [0, 0, 0]])
+    first = model(torch.tensor([[5, 6, 7], [8, 9, 10]]), mask).logits[1]
+    second = model(torch.tensor([[5, 6, 7], [11, 12, 13]]), mask).logits[1]
+    assert torch.equal(first, second)
+
+
+def test_the_callers_config_is_left_alone():
+    encoder = tiny_bert_config(dtype="float16")
+    BiLSTMConfig(embedder_config=encoder)
+    assert encoder.dtype == torch.float16
 
 
 @torch.no_grad()
@@ -268,6 +323,9 @@ def test_no_tokens_is_an_error(ids):
         ({"problem_type": "regression"}, "problem_type is 'regression'"),
         ({"lstm_num_layers": 0}, "lstm_num_layers is 0"),
         ({"dropout": 1.5}, "dropout is 1.5"),
+        ({"embedding_size": -3}, "embedding_size is -3"),
+        ({"vocab_size": 10, "pad_token_id": 10}, "pad_token_id is 10"),
+        ({"embedder_config": {"hidden_size": 8}}, "no model_type"),
         ({"class_weights": [1.0, -1.0]}, "expected 2 positive numbers"),
     ],
 )

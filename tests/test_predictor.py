@@ -109,6 +109,7 @@ def test_overlapping_labels(word_tokenizer):
         (None, TypeError, "text 0 is None"),
         (7, TypeError, "text 0 is 7"),
         (b"bytes", TypeError, "bytes"),
+        ({"text": "Матч"}, TypeError, "texts is a dict"),
         ("", ValueError, "text 0 is empty"),
         ("   \n", ValueError, "text 0 is empty"),
         ([TEXTS[0], None], TypeError, "text 1 is None"),
@@ -137,8 +138,14 @@ def test_options_are_checked(tiny, model_folder):
         Predictor.from_pretrained(model_folder, batch_size=0)
     with pytest.raises(ValueError, match="dtype is 'int7'"):
         Predictor.from_pretrained(model_folder, dtype="int7")
-    with pytest.raises(TypeError, match="single string"):
+    with pytest.raises(TypeError, match="texts is a str"):
         tiny.predict("текст")
+    with pytest.raises(TypeError, match="texts is a NoneType"):
+        tiny.predict(None)
+    with pytest.raises(TypeError, match="expected a Predictor"):
+        get_predictions("текст", tiny.model)
+    with pytest.raises(ValueError, match="device 'gpu' cannot be used"):
+        Predictor.from_pretrained(model_folder, device="gpu")
 
 
 def test_bfloat16_gives_the_same_labels_where_it_is_sure(model_folder, tiny):

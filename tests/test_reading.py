@@ -92,9 +92,9 @@ def test_header_of_unusual_names_over_numbers_or_long_texts(tmp_path):
 
 
 def test_expected_columns_make_a_header(tmp_path):
-    path = write(tmp_path / "a.csv", "Тема,Заметка\nспорт,гол\nкино,роль\n")
-    assert open_table(path).columns != ("Тема", "Заметка")
-    assert open_table(path, expected_columns=["Заметка"]).columns == ("Тема", "Заметка")
+    path = write(tmp_path / "a.csv", "Раздел,Заметка\nспорт,гол\nкино,роль\n")
+    assert open_table(path).columns != ("Раздел", "Заметка")
+    assert open_table(path, expected_columns=["Заметка"]).columns == ("Раздел", "Заметка")
 
 
 def test_unnamed_index_column_and_numbered_columns(tmp_path):
@@ -328,7 +328,7 @@ def test_utf8_cut_inside_a_letter_is_located(tmp_path):
     ("name", "content", "message"),
     [
         ("a.csv", b"", "the file is empty"),
-        ("a.csv.gz", gzip.compress(b""), "the file is empty"),
+        ("a.csv.gz", gzip.compress(b"", mtime=0), "the file is empty"),
         ("a.csv", b"\n \n\r\n", "only blank lines"),
         ("a.csv", b"\xef\xbb\xbf", "only blank lines"),
         ("a.csv", b"text,label\n", r"a header \(text, label\) and no rows"),

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from bilstm_classifier import Predictor, train_model
 from bilstm_classifier.checkpoints import MANIFEST, is_complete
 from bilstm_classifier.embedding_store import EmbeddingStore, StoredCollator
 from bilstm_classifier.evaluation import TextCollator, encode_split, evaluate_model
+from bilstm_classifier.runs import data_settings
 
 SMALL = {
     "tokenizer": "words",
@@ -122,8 +124,6 @@ def test_half_built_store_is_not_taken(tmp_path):
 
 
 def test_a_full_disk_is_found_before_the_work(tmp_path, monkeypatch):
-    import shutil
-
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100))
     with pytest.raises(OSError, match="GB free"):
@@ -163,12 +163,16 @@ def test_class_weights_reach_the_model(news_csv, tmp_path):
         ({"tokenizer": "embedder"}, "no --embedder"),
         ({"pooling": "sum"}, "pooling is 'sum'"),
         ({"push_to_hub": True}, "hub_model_id"),
+        ({"validation_size": 0.0}, "no split 'validation'"),
+        ({"test_size": 0.0}, "no split 'test'"),
+        ({"early_stopping_patience": 2}, "needs --load_best_model_at_end and --metric_for_best_model"),
         ({"dataset": None}, "no data"),
     ],
 )
 def test_settings_that_cannot_be_used(news_csv, tmp_path, settings, message):
     with pytest.raises(ValueError, match=message):
         train_model(output_dir=str(tmp_path / "run"), **{"dataset": str(news_csv), **SMALL, **settings})
+    assert not (tmp_path / "run").exists(), "the folder stays free for a corrected command"
 
 
 def test_a_folder_with_another_run_is_refused(news_csv, tmp_path):
@@ -176,6 +180,56 @@ def test_a_folder_with_another_run_is_refused(news_csv, tmp_path):
     train_model(**settings)
     with pytest.raises(ValueError, match=r"a run with learning_rate 0\.02, now it is 0\.5"):
         train_model(**settings | {"learning_rate": 0.5})
+
+
+def test_a_run_on_rows_that_changed_is_refused(news_csv, tmp_path):
+    settings = SMALL | {"num_train_epochs": 1, "dataset": str(news_csv), "output_dir": str(tmp_path / "run")}
+    train_model(**settings)
+    with news_csv.open("a", encoding="utf-8") as file:
+        file.write('\n"Команда проиграла финал",sports')
+    with pytest.raises(ValueError, match=r"on other rows of .* which has changed since"):
+        train_model(**settings)
+
+
+def test_checkpoints_of_something_else_are_left_alone(news_csv, tmp_path):
+    foreign = tmp_path / "run" / "checkpoint-500"
+    foreign.mkdir(parents=True)
+    with pytest.raises(ValueError, match="checkpoints of something else"):
+        train_model(dataset=str(news_csv), output_dir=str(tmp_path / "run"), **SMALL)
+    assert foreign.is_dir()
+
+
+def test_more_tokens_than_the_encoder_has_positions_for(news_csv, tmp_path, encoder_folder):
+    settings = SMALL | {"tokenizer": "embedder", "embedder": str(encoder_folder), "max_length": 65}
+    with pytest.raises(ValueError, match=r"max_length is 65, but .* reads 64 tokens at most"):
+        train_model(dataset=str(news_csv), output_dir=str(tmp_path / "run"), **settings)
+
+
+def test_early_stopping_goes_on_counting_after_an_interruption(news_csv, tmp_path):
+    settings = SMALL | {
+        "num_train_epochs": 40,
+        "learning_rate": 0.0,
+        "early_stopping_patience": 3,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "f1_macro",
+        "save_total_limit": 50,
+    }
+    out = tmp_path / "run"
+    train_model(dataset=str(news_csv), output_dir=str(out), **settings)
+    stopped_at = max(int(path.name.split("-")[1]) for path in out.glob("checkpoint-*"))
+    shutil.rmtree(out / f"checkpoint-{stopped_at}")  # as if it had been killed an epoch earlier
+    metrics = train_model(dataset=str(news_csv), output_dir=str(out), **settings)
+    assert metrics["steps"] == stopped_at
+
+
+def test_evaluation_reads_the_data_as_the_run_did(news_csv, tmp_path):
+    out = tmp_path / "run"
+    settings = SMALL | {"num_train_epochs": 1, "test_size": 0.4, "split_seed": 7, "text_columns": ["news"]}
+    train_model(dataset=str(news_csv), output_dir=str(out), **settings)
+    found = data_settings(out, str(news_csv))
+    assert (found.test_size, found.split_seed, found.text_columns) == (0.4, 7, ["news"])
+    assert data_settings(out, "another.csv").split_seed == 42
+    assert data_settings(None, "another.csv").dataset == "another.csv"
 
 
 def test_texts_are_cut_alike_in_training_and_prediction(word_tokenizer, model_folder):

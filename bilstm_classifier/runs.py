@@ -1,0 +1,91 @@
+"""The folder of a training run: what it is made of, so that only the same run goes on in it."""
+
+import hashlib
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from .files import write_text
+from .recipe import DataSettings, ModelSettings, load_recipe
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+    from transformers import TrainingArguments
+
+SETTINGS_FILE = "recipe.yaml"
+SPLITS_FILE = "splits.sha256"
+# Settings that say where a run takes place and goes to, not what it is.
+OF_THE_PLACE = {"output_dir", "use_cpu", "dataloader_pin_memory", "disable_tqdm"} | {
+    "push_to_hub",
+    "hub_token",
+    "hub_model_id",
+    "hub_private_repo",
+}
+
+
+def claim(
+    folder: Path, data: DataSettings, model: ModelSettings, args: "TrainingArguments", splits: "DatasetDict"
+) -> None:
+    """Make ``folder`` that of a run: write its settings, or see that those of the run in it are the same.
+
+    Raises:
+        ValueError: the folder holds another run, or checkpoints of something else.
+    """
+    plain = type(args)(output_dir=args.output_dir).to_dict()
+    training = {
+        key: value
+        for key, value in args.to_dict().items()
+        if key not in OF_THE_PLACE and value != plain.get(key, value)
+    }
+    settings = {"data": asdict(data), "model": asdict(model), "training": training}
+    rows = _fingerprint(splits)
+    if (folder / SETTINGS_FILE).is_file():
+        _compare(folder, settings, rows)
+        return
+    if next(folder.glob("checkpoint-*"), None) is not None:
+        raise ValueError(f"{folder} holds checkpoints of something else: choose another --output_dir")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / SPLITS_FILE, rows)
+    write_text(folder / SETTINGS_FILE, yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
+
+
+def data_settings(folder: str | Path | None, dataset: str) -> DataSettings:
+    """How to read ``dataset``: as the run in ``folder`` did, if it was trained on it, else by the defaults."""
+    if folder is not None and (path := Path(folder) / SETTINGS_FILE).is_file():
+        recorded = load_recipe(path).data
+        if recorded.dataset is not None and _same(recorded.dataset, dataset):
+            return recorded
+    return replace(DataSettings(), dataset=dataset)
+
+
+def _same(first: str, second: str) -> bool:
+    return first == second or Path(first).resolve() == Path(second).resolve()
+
+
+def _compare(folder: Path, settings: dict[str, Any], rows: str) -> None:
+    before = yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")) or {}
+    for section, values in settings.items():
+        earlier = before.get(section) or {}
+        # bf16: another machine may go on in another precision
+        for key in sorted((values.keys() | earlier.keys()) - {"bf16"}):
+            if values.get(key) != earlier.get(key):
+                raise ValueError(
+                    f"{folder} holds a run with {key} {earlier.get(key)!r}, now it is {values.get(key)!r}: "
+                    "choose another --output_dir, or remove that one"
+                )
+    if (folder / SPLITS_FILE).read_text(encoding="utf-8") != rows:
+        raise ValueError(
+            f"{folder} holds a run on other rows of {settings['data']['dataset']}, which has changed since: "
+            "choose another --output_dir, or remove that one"
+        )
+
+
+def _fingerprint(splits: "DatasetDict") -> str:
+    """A hash of the texts and labels of all splits, in their order."""
+    digest = hashlib.sha256()
+    for name in sorted(splits):
+        for batch in splits[name].iter(batch_size=1000):
+            digest.update(repr((name, batch["text"], batch["labels"])).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
