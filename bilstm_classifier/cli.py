@@ -73,7 +73,16 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
     predict.add_argument("--interactive", action="store_true", help="ask for text after text")
     predict.add_argument(
-        "--truncation", choices=("cut", "windows", "error"), default="cut", help="of long texts"
+        "--truncation",
+        choices=("cut", "windows", "error"),
+        default="cut",
+        help="of long texts: read the beginning, read all in windows, or refuse (default: cut)",
+    )
+    predict.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        default="float32",
+        help="bfloat16 is faster on processors with units for it (default: float32)",
     )
     _add_model(predict)
 
@@ -145,7 +154,9 @@ def _predictor(options: argparse.Namespace) -> "Predictor":
     from .predictor import Predictor
 
     _quiet_transformers()
-    return Predictor.from_pretrained(options.model, revision=options.revision, truncation=options.truncation)
+    return Predictor.from_pretrained(
+        options.model, revision=options.revision, dtype=options.dtype, truncation=options.truncation
+    )
 
 
 def _train(options: argparse.Namespace, rest: list[str]) -> None:

@@ -181,7 +181,7 @@ class Predictor:
         if cut:
             logger.warning(
                 "%d of %d texts are longer than the %d tokens that the model reads: only their beginning was read "
-                "(truncation='windows' reads all)",
+                "(truncation 'windows' reads all)",
                 cut,
                 total,
                 self.max_length,

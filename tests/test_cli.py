@@ -777,3 +777,24 @@ def test_base_install_names_the_extra(model_folder, news_csv, tmp_path):
         assert line.count("pip install") == 1
         assert line.endswith("pip install 'bilstm-classifier[train]'")
     assert read_csv(tmp_path / "out.csv"), "prediction needs no extra"
+
+
+def test_predict_in_bfloat16(model_folder, capsys):
+    assert (
+        main(
+            [
+                "predict",
+                "--model",
+                str(model_folder),
+                "--dtype",
+                "bfloat16",
+                "--json",
+                "Команда выиграла матч",
+            ]
+        )
+        == 0
+    )
+    half = json.loads(capsys.readouterr().out)
+    assert main(["predict", "--model", str(model_folder), "--json", "Команда выиграла матч"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert half["top"][0]["score"] == pytest.approx(whole["top"][0]["score"], abs=0.02)
