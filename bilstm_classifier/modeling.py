@@ -263,9 +263,8 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             embeddings = _reorder(tokens, order)
         states, final = self.lstm(embeddings.to(self.classifier.weight.dtype), lengths)
         pooled = self._pool(states, final, lengths)  # (batch, text_size)
-        pooled = pooled.masked_fill(
-            attention_mask.sum(dim=1, keepdim=True) == 0, 0
-        )  # rows without a real token
+        nothing = attention_mask.sum(dim=1, keepdim=True) == 0  # (batch, 1), rows without a real token
+        pooled = pooled.masked_fill(nothing, 0)
         if self.features_branch is not None:
             pooled = torch.cat([pooled, self.features_branch(self._check_features(features, pooled))], dim=-1)
         elif features is not None:

@@ -167,6 +167,7 @@ class Predictor:
             yield TextPrediction(chosen, by_label, text.tokens, text.tokens_read)
 
     def _score(self, texts: Iterable[str]) -> Iterator[tuple[np.ndarray, EncodedText]]:
+        _require_several(texts)
         total = cut = 0
         for chunk in _chunks(texts):
             encoded = self._encoder.encode(chunk, first_index=total)
@@ -267,8 +268,8 @@ def get_predictions(
     if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
         raise ValueError(f"top_k is {top_k!r}: expected a whole number of 1 or more")
     single = isinstance(news, (str, bytes)) or not isinstance(news, Iterable)
-    texts: Any = [news] if single else news
-    texts = _checked(texts)  # said before seconds go into loading a model
+    several: Any = [news] if single else news
+    texts = _checked(several)  # said before seconds go into loading a model
     predictor = _predictor_for(model)
 
     def answer(prediction: TextPrediction) -> Any:
@@ -306,12 +307,16 @@ def _predictor_for(model: Any) -> Predictor:
 
 def _checked(texts: Iterable[str]) -> Iterable[str]:
     """``texts``, all looked at before any is classified where they are at hand already."""
-    if isinstance(texts, (str, bytes, Mapping, Set)) or not isinstance(texts, Iterable):
-        raise TypeError(f"texts is a {type(texts).__name__}: expected a list or another iterable of strings")
+    _require_several(texts)
     if isinstance(texts, Sequence):
         for index, text in enumerate(texts):
             check_text(text, index)
     return texts
+
+
+def _require_several(texts: Any) -> None:
+    if isinstance(texts, (str, bytes, Mapping, Set)) or not isinstance(texts, Iterable):
+        raise TypeError(f"texts is a {type(texts).__name__}: expected a list or another iterable of strings")
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:

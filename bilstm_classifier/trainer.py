@@ -120,6 +120,10 @@ def run_training(data: DataSettings, model: ModelSettings, args: TrainingArgumen
         raise ValueError(
             f"max_length is {model.max_length}, but {model.embedder} reads {limit} tokens at most"
         )
+    if model.cache_embeddings and (not classifier.embedder_is_frozen or model.unfreeze_last_layers):
+        raise ValueError(
+            "cache_embeddings needs a wholly frozen --embedder: its output must not change in training"
+        )
     # no sooner: settings or data that cannot be used must leave the folder free
     claim(output_dir, data, model, args, splits)
     trainer = _trainer(classifier, tokenizer, splits, model, args)
@@ -249,7 +253,7 @@ def _trainer(
     }
     _draw_data(Path(args.output_dir), splits, encoded, model.max_length)
     collator: Any = TextCollator(tokenizer.pad_token_id or 0)
-    if model.cache_embeddings and classifier.embedder_is_frozen and not model.unfreeze_last_layers:
+    if model.cache_embeddings:
         rows = [ids for split in encoded.values() for ids in split["input_ids"]]
         key = hashlib.sha256(json.dumps([model.embedder, model.embedder_revision, rows]).encode()).hexdigest()
         classifier.to(args.device)
@@ -262,10 +266,6 @@ def _trainer(
             indices = np.arange(start, start + len(split))
             encoded[name] = split.remove_columns("input_ids").add_column("index", indices)
             start += len(split)
-    elif model.cache_embeddings:
-        raise ValueError(
-            "cache_embeddings needs a wholly frozen --embedder: its output must not change in training"
-        )
     callbacks: list[Any] = [MarkComplete()]
     if model.early_stopping_patience:
         callbacks.append(EarlyStoppingCallback(model.early_stopping_patience))

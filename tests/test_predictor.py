@@ -140,6 +140,8 @@ def test_options_are_checked(tiny, model_folder):
         Predictor.from_pretrained(model_folder, dtype="int7")
     with pytest.raises(TypeError, match="texts is a str"):
         tiny.predict("текст")
+    with pytest.raises(TypeError, match="texts is a str"):
+        next(tiny.iter_predict("текст"))
     with pytest.raises(TypeError, match="texts is a NoneType"):
         tiny.predict(None)
     with pytest.raises(TypeError, match="expected a Predictor"):

@@ -94,7 +94,8 @@ def test_stored_embeddings_train_the_same_model(news_csv, tmp_path, encoder_fold
 
 def test_stored_embeddings_need_a_frozen_encoder(news_csv, tmp_path):
     with pytest.raises(ValueError, match="cache_embeddings needs a wholly frozen"):
-        train_model(dataset=str(news_csv), output_dir=str(tmp_path), cache_embeddings=True, **SMALL)
+        train_model(dataset=str(news_csv), output_dir=str(tmp_path / "run"), cache_embeddings=True, **SMALL)
+    assert not (tmp_path / "run").exists()
 
 
 def test_store_keeps_every_token_and_is_built_once(tmp_path, caplog):
