@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from .files import write_text
 from .modeling import BiLSTMForSequenceClassification
+from .padding import pad_rows
 
 logger = logging.getLogger(__name__)
 
@@ -125,11 +126,7 @@ def _fill(
         while start < len(order):
             batch = order[start : start + max(1, BATCH_TOKENS // len(input_ids[order[start]]))]
             rows = [torch.tensor(input_ids[index]) for index in batch]
-            padded = torch.nn.utils.rnn.pad_sequence(
-                rows, batch_first=True, padding_value=model.config.pad_token_id or 0
-            )
-            lengths = torch.tensor([len(row) for row in rows])
-            mask = (torch.arange(padded.shape[1]) < lengths.unsqueeze(1)).long()
+            padded, mask = pad_rows(rows, model.config.pad_token_id or 0)
             embeddings = model.embed(padded.to(device), mask.to(device)).to(torch.float16).cpu().numpy()
             for row, index in enumerate(batch):
                 values[offsets[index] : offsets[index + 1]] = embeddings[row, : len(input_ids[index])]
@@ -146,8 +143,6 @@ class StoredCollator:
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """``inputs_embeds`` (batch, time, embedding), ``attention_mask`` (batch, time) and ``labels`` (batch,)."""
         found = [torch.from_numpy(self.store[row["index"]].astype(np.float32)) for row in rows]
-        lengths = torch.tensor([len(item) for item in found])
-        embeddings = torch.nn.utils.rnn.pad_sequence(found, batch_first=True)
-        mask = (torch.arange(embeddings.shape[1]) < lengths.unsqueeze(1)).long()
+        embeddings, mask = pad_rows(found)
         labels = torch.tensor([row["labels"] for row in rows])
         return {"inputs_embeds": embeddings, "attention_mask": mask, "labels": labels}

@@ -12,6 +12,7 @@ from transformers import EvalPrediction, Trainer, TrainingArguments
 
 from .hub import load_model
 from .metrics import ClassificationMetric, classification_report
+from .padding import pad_rows
 from .windows import TextEncoder, max_length_of
 
 if TYPE_CHECKING:
@@ -31,10 +32,7 @@ class TextCollator:
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """``input_ids`` and ``attention_mask`` (batch, time), ``labels`` (batch,)."""
-        ids = [torch.tensor(row["input_ids"]) for row in rows]
-        lengths = torch.tensor([len(row) for row in ids])
-        padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=self.pad_token_id)
-        mask = (torch.arange(padded.shape[1]) < lengths.unsqueeze(1)).long()
+        padded, mask = pad_rows([torch.tensor(row["input_ids"]) for row in rows], self.pad_token_id)
         return {
             "input_ids": padded,
             "attention_mask": mask,
