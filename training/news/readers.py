@@ -19,8 +19,12 @@ from xml.etree import ElementTree
 
 import yaml
 
+Files = Iterator[tuple[str, bytes]]  # name and content of each member
+
 _FIELDS = ("rubric", "title", "body", "url", "date")
 _TEXT_PARTS = ("title", "body", "title_body")
+# Where the rows of a source may go: to any split, to training alone, or to one of the two further tests.
+ROLES = ("dealt", "train", "test_later", "test_unseen")
 _DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%H:%M %d.%m.%Y", "%Y-%m-%d %H:%M:%S")
 
 
@@ -50,6 +54,8 @@ class Source:
     files: list[dict[str, str]]
     members: str = "*"
     columns: dict[str, str] = field(default_factory=dict)
+    role: str = "dealt"
+    cap: int | None = None  # most rows of one category
 
 
 def read_yaml(path: Path, key: str) -> Any:
@@ -85,6 +91,8 @@ def load_sources(path: Path) -> list[Source]:
             raise ValueError(f"{where}: reader {source.reader!r} is not one of {', '.join(READERS)}")
         if source.text not in _TEXT_PARTS:
             raise ValueError(f"{where}: text {source.text!r} is not one of {', '.join(_TEXT_PARTS)}")
+        if source.role not in ROLES:
+            raise ValueError(f"{where}: role {source.role!r} is not one of {', '.join(ROLES)}")
         unknown = sorted(set(source.columns) - set(_FIELDS))
         if unknown:
             raise ValueError(f"{where}: unknown columns {unknown}, expected some of {', '.join(_FIELDS)}")
@@ -120,8 +128,7 @@ def read_rows(source: Source, path: Path) -> Iterator[RawRow]:
         ValueError: the file cannot be parsed or lacks a column; the message names the file.
     """
     try:
-        for name, content in _members(path, source.members):
-            yield from READERS[source.reader](source, name, content)
+        yield from READERS[source.reader](source, _members(path, source.members))
     except (
         csv.Error,
         ElementTree.ParseError,
@@ -131,6 +138,17 @@ def read_rows(source: Source, path: Path) -> Iterator[RawRow]:
         gzip.BadGzipFile,
     ) as error:
         raise ValueError(f"{path} cannot be read as {source.reader}: {error}") from error
+
+
+def read_source(source: Source, folder: Path) -> Iterator[RawRow]:
+    """Yield the rows of the files of `source` under `folder`, each compared with its hash before it is read.
+
+    Raises:
+        FileNotFoundError, ValueError: as `check_file` and `read_rows`.
+    """
+    for file in source.files:
+        check_file(folder / file["path"], file["sha256"])
+        yield from read_rows(source, folder / file["path"])
 
 
 def _members(path: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
@@ -146,33 +164,64 @@ def _members(path: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
                 yield name, content.read()
 
 
-def _read_csv(source: Source, name: str, content: bytes) -> Iterator[RawRow]:
+def _read_csv(source: Source, files: Files) -> Iterator[RawRow]:
+    return _read_table(source, files, dialect="excel")
+
+
+def _read_tsv(source: Source, files: Files) -> Iterator[RawRow]:
+    return _read_table(source, files, delimiter="\t", quoting=csv.QUOTE_NONE)
+
+
+def _read_table(source: Source, files: Files, **layout: Any) -> Iterator[RawRow]:
     csv.field_size_limit(2**31 - 1)  # full articles pass the default limit of 128 kB
-    reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-    missing = set(source.columns.values()) - set(reader.fieldnames or ())
+    for name, content in files:
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), **layout)
+        missing = set(source.columns.values()) - set(reader.fieldnames or ())
+        if missing:
+            raise ValueError(
+                f"{name} has the columns {reader.fieldnames}, expected {sorted(missing)} among them"
+            )
+        for row in reader:
+            parts: dict[str, str] = {
+                part: (row[source.columns[part]] or "") if part in source.columns else "" for part in _FIELDS
+            }
+            parts["date"] = iso_date(parts["date"]) or _date_in_url(parts["url"])
+            yield RawRow(**parts)
+
+
+def _read_rss(source: Source, files: Files) -> Iterator[RawRow]:
+    del source  # RSS 2.0 names its own parts
+    for _, content in files:
+        for item in ElementTree.fromstring(content).iter("item"):
+            yield RawRow(
+                rubric=item.findtext("category", ""),  # the first one is the section, the others are topics
+                title=item.findtext("title", ""),
+                body=item.findtext("description", ""),
+                url=item.findtext("link", "").strip() or item.findtext("guid", "").strip(),
+                date=iso_date(item.findtext("pubDate", "")),
+            )
+
+
+def _read_taiga(source: Source, files: Files) -> Iterator[RawRow]:
+    """A part of the Taiga corpus: a text a file, and their rubrics in `newmetadata.csv` (tab separated)."""
+    del source  # the corpus names its own parts
+    texts = {name.rpartition("/")[2]: content.decode("utf-8-sig") for name, content in files}
+    if "newmetadata.csv" not in texts:
+        raise ValueError("the archive has no newmetadata.csv, expected one beside the texts")
+    metadata = io.StringIO(texts.pop("newmetadata.csv"))
+    reader = csv.DictReader(metadata, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
+    missing = {"textid", "textrubric", "textname", "source", "date"} - set(reader.fieldnames or ())
     if missing:
-        raise ValueError(f"{name} has the columns {reader.fieldnames}, expected {sorted(missing)} among them")
-    for row in reader:
-        parts: dict[str, str] = {
-            part: (row[source.columns[part]] or "") if part in source.columns else "" for part in _FIELDS
-        }
-        parts["date"] = _iso_date(parts["date"]) or _date_in_url(parts["url"])
-        yield RawRow(**parts)
-
-
-def _read_rss(source: Source, name: str, content: bytes) -> Iterator[RawRow]:
-    del source, name  # RSS 2.0 names its own parts
-    for item in ElementTree.fromstring(content).iter("item"):
-        yield RawRow(
-            rubric=item.findtext("category", ""),  # the first one is the section, the others are topics
-            title=item.findtext("title", ""),
-            body=item.findtext("description", ""),
-            url=item.findtext("link", "").strip() or item.findtext("guid", "").strip(),
-            date=_iso_date(item.findtext("pubDate", "")),
+        raise ValueError(
+            f"newmetadata.csv has the columns {reader.fieldnames}, expected {sorted(missing)} among them"
         )
+    for row in reader:
+        body = texts.get(row["textid"] + ".txt", "").replace("\n", " ")  # its line breaks stand around links
+        yield RawRow(row["textrubric"], row["textname"], body, row["source"], iso_date(row["date"]))
 
 
-def _iso_date(text: str) -> str:
+def iso_date(text: str) -> str:
+    """Return the day of `text`, in one of the forms of the sources or of RFC 2822, as 2024-03-20, or ""."""
     text = text.strip()
     for date_format in _DATE_FORMATS:
         try:
@@ -190,4 +239,9 @@ def _date_in_url(url: str) -> str:
     return "-".join(found.groups()) if found else ""
 
 
-READERS: dict[str, Callable[[Source, str, bytes], Iterator[RawRow]]] = {"csv": _read_csv, "rss": _read_rss}
+READERS: dict[str, Callable[[Source, Files], Iterator[RawRow]]] = {
+    "csv": _read_csv,
+    "tsv": _read_tsv,
+    "rss": _read_rss,
+    "taiga": _read_taiga,
+}

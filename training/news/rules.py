@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from news.readers import read_yaml
+from news.readings import Reading
 
 CATEGORIES = (
     "climate",
@@ -27,6 +28,13 @@ CATEGORIES = (
 RULE_CHARACTERS = 300
 
 
+class Decision(NamedTuple):
+    """The category of a text (None: left out), and what gave it: `rubric` alone, `rule` or `reading`."""
+
+    category: str | None
+    decided_by: str
+
+
 @dataclass(frozen=True)
 class Rule:
     """A text in which `words` finds something and `unless` nothing gets `category` (None: it is left out)."""
@@ -38,18 +46,29 @@ class Rule:
 
 @dataclass(frozen=True)
 class RubricMapping:
-    """What becomes of one rubric: the first rule that applies decides, `otherwise` if none does."""
+    """What becomes of one rubric.
+
+    A reading of the text decides where there is one and it is among `readable`; one outside of them contradicts the
+    editors, and the text is left out. Without a reading the first rule that applies decides, `otherwise` if none does.
+    """
 
     rules: tuple[Rule, ...]
     otherwise: str | None
+    readable: frozenset[str] = frozenset()
 
-    def category(self, text: str) -> str | None:
+    def category(self, text: str, reading: Reading | None = None) -> str | None:
         """Return the category of a text of this rubric, or None where it is to be left out."""
+        return self.decide(text, reading).category
+
+    def decide(self, text: str, reading: Reading | None = None) -> Decision:
+        """Return the category of a text of this rubric together with what gave it."""
+        if reading is not None and self.readable:
+            return Decision(reading.category if reading.category in self.readable else None, "reading")
         opening = _fold(text[:RULE_CHARACTERS])
         for rule in self.rules:
             if rule.words.search(opening) and not (rule.unless and rule.unless.search(opening)):
-                return rule.category
-        return self.otherwise
+                return Decision(rule.category, "rule")
+        return Decision(self.otherwise, "rubric")
 
 
 def load_mapping(path: Path) -> dict[str, dict[str, RubricMapping]]:
@@ -82,9 +101,15 @@ def word_pattern(words: Iterable[Any]) -> re.Pattern[str]:
 
 def _rubric_mapping(entry: Any, where: str) -> RubricMapping:
     if entry is None or isinstance(entry, str):
-        return RubricMapping((), _category(entry, where))
-    if not isinstance(entry, dict) or not {"rules", "otherwise"} == set(entry):
-        raise ValueError(f"{where}: expected a category, null, or `rules` with `otherwise`, found {entry!r}")
+        category = _category(entry, where)
+        return RubricMapping((), category, frozenset({category} if category else ()))
+    needed, known = {"rules", "otherwise"}, {"read", "rules", "otherwise"}
+    if not isinstance(entry, dict) or not needed <= set(entry) <= known:
+        raise ValueError(
+            f"{where}: expected a category, null, or `rules` with `otherwise` and perhaps `read`, found {entry!r}"
+        )
+    read = entry.get("read", [])
+    readable = CATEGORIES if read == "any" else [_category(name, where) for name in read]
     rules = []
     for rule in entry["rules"]:
         if not {"category", "words"} <= set(rule) <= {"category", "words", "unless"}:
@@ -93,7 +118,9 @@ def _rubric_mapping(entry: Any, where: str) -> RubricMapping:
             )
         unless = word_pattern(rule["unless"]) if "unless" in rule else None
         rules.append(Rule(_category(rule["category"], where), word_pattern(rule["words"]), unless))
-    return RubricMapping(tuple(rules), _category(entry["otherwise"], where))
+    return RubricMapping(
+        tuple(rules), _category(entry["otherwise"], where), frozenset(name for name in readable if name)
+    )
 
 
 def _category(name: str | None, where: str) -> str | None:
