@@ -238,7 +238,8 @@ def test_the_list_of_sources_is_complete_and_holds_no_labelled_one():
         "sources"
     ]
     texts = {file["sha256"] for source in listed["sources"] for file in source["files"]}
-    assert not texts & {file["sha256"] for source in labelled for file in source["files"]}
+    tested = [source for source in labelled if source.get("role") != "train"]
+    assert not texts & {file["sha256"] for source in tested for file in source["files"]}
 
 
 # Packing
@@ -254,6 +255,16 @@ def test_tokenizer_is_uncased_and_the_same_twice():
     assert (encoded.ids[0], encoded.ids[-1]) == (2, 3)
     assert first.token_to_id("й") is not None  # й is not и with an accent to strip
     assert first.encode("語").tokens == ["[CLS]", "[UNK]", "[SEP]"]
+
+
+def test_latin_look_alikes_in_a_russian_word_are_read_as_russian():
+    tokenizer = train_tokenizer([line for document in composed(60) for line in document], 250)
+    for mixed in ("Xoккeиcты пocтpoили MOCT", "XOKKEИCTЫ пocтрoили мocт"):
+        assert (
+            tokenizer.encode(mixed.replace("MOCT", "мocт")).ids
+            == tokenizer.encode("Хоккеисты построили мост").ids
+        )
+    assert tokenizer.normalizer.normalize_str("Windows в OC Apple") == "windows в oc apple"
 
 
 def test_packed_ids_are_the_documents(prose):

@@ -91,7 +91,8 @@ def prepare(
 def train_tokenizer(lines: Iterable[str], vocab_size: int) -> Any:
     """An uncased WordPiece tokenizer (`tokenizers.Tokenizer`) with BERT's special tokens at ids 0-4.
 
-    Text is put into NFKC, ё becomes е, й keeps its breve; scripts too rare for the alphabet of 200 become [UNK].
+    Text is put into NFKC, ё becomes е, й keeps its breve, a Latin letter beside a Cyrillic one that looks the same
+    becomes Cyrillic; scripts too rare for the alphabet of 200 become [UNK].
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -116,6 +117,7 @@ def train_tokenizer(lines: Iterable[str], vocab_size: int) -> Any:
                 normalizers.NFKC(),
                 normalizers.Replace("ё", "е"),
                 normalizers.Replace("Ё", "Е"),
+                *look_alikes(),
                 normalizers.BertNormalizer(lowercase=True, strip_accents=False),
             ]
         )
@@ -135,6 +137,28 @@ def train_tokenizer(lines: Iterable[str], vocab_size: int) -> Any:
         special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)],
     )
     return tokenizer
+
+
+LOOK_ALIKES = dict(zip("aceopxyABCEHKMOPTXY", "асеорхуАВСЕНКМОРТХУ", strict=True))  # Latin to Cyrillic
+
+
+def look_alikes() -> list[Any]:
+    """Normalizers that turn a Latin letter into the Cyrillic one it looks like, in a word that has Cyrillic letters.
+
+    A run of such letters before a Cyrillic letter is turned at once; of a run after one, each pass turns a letter.
+    """
+    from tokenizers import Regex, normalizers
+
+    run = f"[{''.join(LOOK_ALIKES)}]*"
+    before = [
+        normalizers.Replace(Regex(f"{latin}(?={run}[а-яА-Я])"), cyrillic)
+        for latin, cyrillic in LOOK_ALIKES.items()
+    ]
+    after = [
+        normalizers.Replace(Regex(f"(?<=[а-яА-Я]){latin}"), cyrillic)
+        for latin, cyrillic in LOOK_ALIKES.items()
+    ]
+    return before + after * 2
 
 
 def common_characters(lines: list[str], count: int) -> list[str]:

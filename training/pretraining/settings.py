@@ -27,11 +27,11 @@ class Settings:
     weight_decay: float = 0.01
     gradient_clip: float = 1.0
     dropout: float = 0.1
-    embedding_size: int = 128
-    hidden_size: int = 256
-    heads: int = 4
-    layers: int = 4
-    intermediate_size: int = 1024
+    embedding_size: int = 192
+    hidden_size: int = 192
+    heads: int = 3
+    layers: int = 3
+    intermediate_size: int = 768
     log_steps: int = 100
     evaluation_minutes: float = 1.0
     save_minutes: float = 2.0
