@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 DIGEST_BYTES = 16
 # Of a text found twice, the copy in the split read first stays: a text of the test must not be trained on.
+# Further tests (`test_later`) are read after `test`.
 _ORDER = ("test", "validation", "train")
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.0+)?")
 _NUMBER = re.compile(r"\s*[+-]?\d+([.,]\d+)?\s*")
@@ -136,7 +137,8 @@ def clean(source: Source, reader: RowReader) -> tuple[dict[str, KeptRows], list[
     kept: dict[str, KeptRows] = {}
     reports: dict[str, SplitReport] = {}
     words_seen = False
-    for name in _ORDER:
+    further = [name for name in source.splits if name not in _ORDER]
+    for name in (_ORDER[0], *further, *_ORDER[1:]):
         if name not in source.splits:
             continue
         report = reports[name] = SplitReport()

@@ -233,7 +233,7 @@ def _info(options: argparse.Namespace, rest: list[str]) -> None:
     if model.embedder_is_frozen:
         kind = f"frozen {kind}"
     directions = "bidirectional" if config.bidirectional else "one-way"
-    facts = {
+    facts: dict[str, Any] = {
         "model": source,
         "labels": ", ".join(config.label_names),
         "problem type": config.problem_type,
@@ -244,8 +244,27 @@ def _info(options: argparse.Namespace, rest: list[str]) -> None:
         "reads": f"{max_length_of(tokenizer, config.max_tokens)} tokens of a text",
         "weights": f"{sum(parameter.numel() for parameter in model.parameters()):,}",
     }
+    if config.unsure_below:
+        facts["unsure"] = f"below a probability of {config.unsure_below:.2f}"
+    facts |= _measured(Path(source))
     for name, value in facts.items():
         print(f"{name + ':':<14} {value}")
+
+
+def _measured(folder: Path) -> dict[str, str]:
+    """What `metrics.json` in the model's folder says of each test, a line a test."""
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}  # a repository of the Hub, or a model that was saved without being measured
+    facts = {}
+    for name, found in metrics.items():
+        if name.startswith("test") and "per_class" in found:
+            texts = sum(scores["support"] for scores in found["per_class"].values())
+            facts[name.replace("_", ", ")] = (
+                f"accuracy {found['accuracy']:.3f}, macro F1 {found['f1_macro']:.3f} on {texts:,} texts"
+            )
+    return facts
 
 
 def _quiet_transformers() -> None:

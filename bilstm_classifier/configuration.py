@@ -47,6 +47,7 @@ class BiLSTMConfig(PreTrainedConfig):
         features_hidden_size: Units of the dense branch over ``features``.
         class_weights: One positive weight a label, used in the loss: weights of the cross-entropy, or of the positive
             term of the binary cross-entropy when the labels overlap.
+        unsure_below: An answer with a smaller probability is called unsure; ``None`` where no bound was measured.
         problem_type: ``"single_label_classification"`` (softmax) or ``"multi_label_classification"`` (sigmoid).
 
     Raises:
@@ -72,6 +73,7 @@ class BiLSTMConfig(PreTrainedConfig):
         num_features: int = 0,
         features_hidden_size: int = 64,
         class_weights: Sequence[float] | None = None,
+        unsure_below: float | None = None,
         problem_type: str = "single_label_classification",
         **kwargs: Any,
     ):
@@ -99,6 +101,7 @@ class BiLSTMConfig(PreTrainedConfig):
         self.num_features = num_features
         self.features_hidden_size = features_hidden_size
         self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
+        self.unsure_below = unsure_below
         super().__init__(pad_token_id=pad_token_id, problem_type=problem_type, **kwargs)
         self._check()
 
@@ -137,6 +140,9 @@ class BiLSTMConfig(PreTrainedConfig):
             raise ValueError(f"pad_token_id is {padding}: the vocabulary has {vocabulary} tokens")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout!r}: expected a number from 0 to below 1")
+        bound = self.unsure_below
+        if bound is not None and not 0 <= bound <= 1:
+            raise ValueError(f"unsure_below is {bound!r}: expected a probability or none")
         weights = self.class_weights
         if weights is not None and (len(weights) != self.num_labels or min(weights) <= 0):
             raise ValueError(

@@ -117,9 +117,9 @@ def load_dataset_dict(
     The result has the columns ``text`` (string) and ``labels`` (ClassLabel). Rows without text or label and
     texts that repeat exactly are removed (of a repeated text the first row stays, and one in ``test`` or
     ``validation`` rather than one in ``train``); one log line a split counts them. The splits of the source
-    are kept (``dev``, ``val`` and ``valid`` are called ``validation``); a missing ``validation`` or ``test``
-    is cut from ``train`` at random, class by class in proportion. A class always keeps a row in ``train``;
-    too rare a class has none elsewhere.
+    are kept (``dev``, ``val`` and ``valid`` are called ``validation``; further tests have names that begin with
+    ``test_``); a missing ``validation`` or ``test`` is cut from ``train`` at random, class by class in proportion.
+    A class always keeps a row in ``train``; too rare a class has none elsewhere.
 
     Args:
         source: a CSV, TSV, JSON lines, Parquet or gzipped file; a folder saved by ``datasets``; a folder with
@@ -202,7 +202,8 @@ def load_with_report(
         counts.in_dropped_classes, counts.kept = counts.kept - left, left
 
     result = {}
-    for name in ("train", "validation", "test"):
+    usual = ("train", "validation", "test")
+    for name in (*usual, *(other for other in kept if other not in usual)):
         if name in places:
             whole = _write(train, reader, kept["train"], names, name)
             result[name] = whole.select(places[name]) if shares else whole

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from transformers import EvalPrediction, Trainer, TrainingArguments
 
+from .calibration import accuracy_by_coverage, expected_calibration_error
+from .decision import probabilities
 from .hub import load_model
 from .metrics import ClassificationMetric, classification_report
 from .padding import pad_rows
@@ -92,7 +94,8 @@ def evaluate_model(
 
     Returns:
         The report of :func:`bilstm_classifier.metrics.classification_report` with ``loss``, ``preparation_time`` and
-        ``runtime`` in seconds, ``samples_per_second`` and ``steps_per_second``.
+        ``runtime`` in seconds, ``samples_per_second``, ``steps_per_second``, ``calibration_error`` and
+        ``accuracy_by_coverage`` (see :mod:`bilstm_classifier.calibration`).
 
     Raises:
         ValueError: labels that the model does not have, or a model that cannot be used.
@@ -115,6 +118,7 @@ def evaluate_model(
     preparation = time.perf_counter() - started
     output = trainer.predict(encoded)
     report = classification_report(output.label_ids, output.predictions.argmax(-1), names)
+    scores = probabilities(output.predictions, classifier.config.problem_type)
     figures = output.metrics or {}
     return {
         "loss": figures["test_loss"],
@@ -122,6 +126,8 @@ def evaluate_model(
         "runtime": figures["test_runtime"],
         "samples_per_second": figures["test_samples_per_second"],
         "steps_per_second": figures["test_steps_per_second"],
+        "calibration_error": expected_calibration_error(scores, output.label_ids),
+        "accuracy_by_coverage": accuracy_by_coverage(scores, output.label_ids),
         **report,
     }
 

@@ -254,6 +254,34 @@ def plot_length_distribution(
     return _save(figure, path)
 
 
+def plot_accuracy_by_coverage(
+    curves: Mapping[str, Mapping[str, float]], path: str | os.PathLike[str]
+) -> Path:
+    """Draw accuracy against the share of the texts that is answered, the least sure being left out first.
+
+    Args:
+        curves: For each test, accuracy by share, as ``calibration.accuracy_by_coverage`` gives it.
+        path: The PNG file to write.
+
+    Raises:
+        ValueError: there is no curve.
+        OSError: the file cannot be written.
+    """
+    if not curves:
+        raise ValueError("there is no curve to draw")
+    figure, axes = _figure(7, 4.4, "Accuracy where the least sure texts are left unanswered")
+    for (name, curve), colour in zip(curves.items(), _COLOURS, strict=False):
+        shares = [float(share) for share in curve]
+        axes.plot(shares, list(curve.values()), color=colour, linewidth=1.8, marker="o", label=_short(name))
+    axes.set_xlabel("share of the texts that is answered")
+    axes.set_ylabel("accuracy")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.invert_xaxis()
+    _draw_legend(axes, len(curves))
+    return _save(figure, path)
+
+
 def _curve(log_history: Iterable[Mapping[str, Any]], key: str) -> dict[int, float]:
     """Step -> value of ``key``, in the order of the steps; of two values at a step, the later."""
     points = {

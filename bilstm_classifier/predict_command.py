@@ -248,6 +248,8 @@ def _write_block(file: IO[str], top_k: int, row: Row, prediction: "TextPredictio
     print(shown if len(shown) <= 110 else f"{shown[:107]}...", file=file)
     for label, score in prediction.top(top_k):
         print(f"  {label:<12} {score:6.1%}  {'█' * round(score * BAR_WIDTH)}".rstrip(), file=file)
+    if prediction.unsure:
+        print("  (unsure)", file=file)
     if prediction.tokens_read < prediction.tokens:
         print(f"  ({prediction.tokens_read} of {prediction.tokens} tokens read)", file=file)
     print(file=file)
@@ -257,6 +259,7 @@ def _write_json(file: IO[str], top_k: int, row: Row, prediction: "TextPrediction
     labels = prediction.labels
     found = {
         "prediction": labels[0] if len(labels) == 1 else list(labels),
+        "unsure": prediction.unsure,
         "top": [{"label": label, "score": round(score, 6)} for label, score in prediction.top(top_k)],
         "tokens": prediction.tokens,
         "tokens_read": prediction.tokens_read,

@@ -45,12 +45,15 @@ class TextPrediction:
         probabilities: Probability by label, in the order of the model's ``id2label``.
         tokens: Tokens of the text.
         tokens_read: Tokens of it that the model read.
+        unsure: Whether the likeliest label is less likely than the bound that the model was shipped with
+            (``unsure_below`` of its config); ``False`` where it has none.
     """
 
     labels: tuple[str, ...]
     probabilities: dict[str, float]
     tokens: int
     tokens_read: int
+    unsure: bool = False
 
     def top(self, k: int) -> list[Prediction]:
         """The ``k`` likeliest labels, the likeliest first."""
@@ -161,10 +164,12 @@ class Predictor:
         An error in an item comes when the chunk of texts that holds it is due: what was yielded before stays valid.
         """
         problem_type = self.model.config.problem_type
+        bound = self.model.config.unsure_below or 0.0
         for scores, text in self._score(texts):
             chosen = tuple(self.labels[index] for index in decision.chosen_labels(scores, problem_type))
             by_label = dict(zip(self.labels, scores.tolist(), strict=True))
-            yield TextPrediction(chosen, by_label, text.tokens, text.tokens_read)
+            unsure = bool(scores.max() < bound)
+            yield TextPrediction(chosen, by_label, text.tokens, text.tokens_read, unsure)
 
     def _score(self, texts: Iterable[str]) -> Iterator[tuple[np.ndarray, EncodedText]]:
         _require_several(texts)

@@ -40,6 +40,10 @@ class DataSettings:
     validation_size: float = _option(0.1, "share of the training rows held out to watch over training")
     min_samples: int = _option(2, "classes with fewer training rows are dropped and named")
     split_seed: int = _option(42, "seed of the splits")
+    damaged_copies: float = _option(
+        0.0, "share of the training rows of which a copy with typing errors is trained on too"
+    )
+    damage_rate: float = _option(0.05, "share of the characters of such a copy that are wrong")
 
 
 @dataclass
@@ -51,6 +55,11 @@ class ModelSettings:
         "pretrained encoder: Hub id or folder; `default_model` is the one in the package; none to learn an embedding",
     )
     embedder_revision: str | None = _option(None, "branch, tag or commit of the encoder on the Hub")
+    continue_training: bool = _option(
+        False,
+        "go on from all weights of an embedder that is a model of this package, not from its encoder alone "
+        "(its head is kept where the labels are the same)",
+    )
     tokenizer: Literal["embedder", "characters", "words"] = _option(
         "embedder", "`embedder` (the encoder's own), or `characters` or `words` of the texts"
     )
@@ -71,6 +80,9 @@ class ModelSettings:
     dropout: float = _option(0.5, "dropout between LSTM layers and before the head")
     class_weights: Literal["none", "balanced", "sqrt"] = _option(
         "none", "`none`, `balanced` (in inverse proportion to class size) or `sqrt` (its root)"
+    )
+    sure_accuracy: float = _option(
+        0.95, "answers less likely than where validation reaches this accuracy are called unsure"
     )
     early_stopping_patience: int = _option(0, "stop after this many evaluations without progress; 0 to go on")
     save_dtype: Literal["float16", "bfloat16", "float32"] = _option(

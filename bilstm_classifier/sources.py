@@ -216,6 +216,8 @@ def _from_datasets(name: str, loaded: datasets.Dataset | datasets.DatasetDict) -
     ignored = []
     for split_name, dataset in loaded.items():
         usual = SPLIT_NAMES.get(str(split_name).lower())
+        if str(split_name).startswith("test_"):
+            usual = str(split_name)  # a further test: later dates, other sites
         if usual is None and len(loaded) == 1:
             usual = "train"
         if usual is None:

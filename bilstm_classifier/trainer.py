@@ -22,13 +22,16 @@ from transformers import (
 )
 
 from . import plots
+from .augmentation import with_damaged_copies
+from .calibration import fit_temperature, unsure_bound
 from .checkpoints import MarkComplete, last_complete
 from .configuration import BiLSTMConfig
 from .data import load_dataset_dict
+from .decision import probabilities
 from .embedding_store import EmbeddingStore, StoredCollator
 from .evaluation import TextCollator, compute_metrics, encode_split, evaluate_model
 from .files import write_text
-from .hub import push_model, save_model
+from .hub import load_model, push_model, save_model
 from .modeling import BiLSTMForSequenceClassification
 from .predictor import DEFAULT_MODEL
 from .recipe import DataSettings, ModelSettings, load_recipe
@@ -126,8 +129,9 @@ def run_training(data: DataSettings, model: ModelSettings, args: TrainingArgumen
         )
     # no sooner: settings or data that cannot be used must leave the folder free
     claim(output_dir, data, model, args, splits)
-    trainer = _trainer(classifier, tokenizer, splits, model, args)
+    trainer = _trainer(classifier, tokenizer, splits, data, model, args)
     trainer.train(resume_from_checkpoint=_resume_point(output_dir))
+    _calibrate(classifier, trainer, model.sure_accuracy)
     save_model(
         classifier, tokenizer, output_dir, max_length=model.max_length, dtype=getattr(torch, model.save_dtype)
     )
@@ -218,9 +222,14 @@ def _classifier(
         "dropout": model.dropout,
     }
     if model.embedder is not None:
-        return BiLSTMForSequenceClassification.from_pretrained_embedder(
+        classifier = BiLSTMForSequenceClassification.from_pretrained_embedder(
             _embedder_source(model), revision=model.embedder_revision, **settings
         )
+        if model.continue_training:
+            _take_upper_layers(classifier, _embedder_source(model), model.embedder_revision)
+        return classifier
+    if model.continue_training:
+        raise ValueError("continue_training needs --embedder: the model to go on from")
     config = BiLSTMConfig(
         vocab_size=len(tokenizer),
         embedding_size=model.embedding_size,
@@ -228,6 +237,31 @@ def _classifier(
         **settings,
     )
     return BiLSTMForSequenceClassification(config)
+
+
+def _take_upper_layers(
+    classifier: BiLSTMForSequenceClassification, source: str, revision: str | None
+) -> None:
+    """Give `classifier` the LSTM and the pooling of the model `source`, and its head where the labels are the same.
+
+    Raises:
+        ValueError: `source` is no model of this package, or its layers have other shapes.
+    """
+    earlier, _ = load_model(source, revision=revision)
+    same_labels = earlier.config.label_names == classifier.config.label_names
+    own, taken = classifier.state_dict(), {}
+    for name, weight in earlier.state_dict().items():
+        if name.startswith("classifier.") and not same_labels:
+            continue
+        if name not in own or own[name].shape != weight.shape:
+            raise ValueError(
+                f"continue_training: {name} of {source} has no place in the new model; give the same LSTM and pooling"
+            )
+        taken[name] = weight
+    classifier.load_state_dict(taken, strict=False)
+    logger.info(
+        "going on from %s of %s", "all weights" if same_labels else "all weights but the head", source
+    )
 
 
 def _class_weights(kind: str, train: "Dataset", num_labels: int) -> list[float] | None:
@@ -245,11 +279,16 @@ def _trainer(
     classifier: BiLSTMForSequenceClassification,
     tokenizer: PreTrainedTokenizerFast,
     splits: "DatasetDict",
+    data: DataSettings,
     model: ModelSettings,
     args: TrainingArguments,
 ) -> Trainer:
+    train = splits["train"]
+    if data.damaged_copies:
+        train = with_damaged_copies(train, data.damaged_copies, data.damage_rate, args.seed)
     encoded = {
-        name: encode_split(splits[name], tokenizer, model.max_length) for name in ("train", "validation")
+        name: encode_split(split, tokenizer, model.max_length)
+        for name, split in (("train", train), ("validation", splits["validation"]))
     }
     _draw_data(Path(args.output_dir), splits, encoded, model.max_length)
     collator: Any = TextCollator(tokenizer.pad_token_id or 0)
@@ -278,6 +317,24 @@ def _trainer(
         compute_metrics=compute_metrics,
         callbacks=callbacks,
     )
+
+
+def _calibrate(classifier: BiLSTMForSequenceClassification, trainer: Trainer, sure_accuracy: float) -> None:
+    """Fold the validation split's temperature into the head, and note below which probability answers are unsure.
+
+    Folded in, so that a bare pipeline gives calibrated probabilities too.
+    """
+    output = trainer.predict(trainer.eval_dataset)
+    logits, labels = output.predictions, output.label_ids
+    config = classifier.config
+    temperature = fit_temperature(logits, labels, config.problem_type)
+    with torch.no_grad():
+        classifier.classifier.weight.div_(temperature)
+        classifier.classifier.bias.div_(temperature)
+    if config.problem_type == "single_label_classification":
+        scores = probabilities(logits / temperature, config.problem_type)
+        config.unsure_below = unsure_bound(scores, labels, sure_accuracy)
+    logger.info("temperature %.3f; answers below %s are unsure", temperature, config.unsure_below)
 
 
 def _draw_data(output_dir: Path, splits: "DatasetDict", encoded: dict[str, Any], max_length: int) -> None:

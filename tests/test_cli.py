@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -143,7 +144,7 @@ def test_json_is_an_object_a_line(predict, answers):
     assert [row["text"] for row in found] == TEXTS
     assert [row["prediction"] for row in found] == answers
     for row in found:
-        assert list(row) == ["text", "prediction", "top", "tokens", "tokens_read"]
+        assert list(row) == ["text", "prediction", "unsure", "top", "tokens", "tokens_read"]
         assert row["top"][0]["label"] == row["prediction"]
         assert len(row["top"]) == 2
         assert row["tokens"] == row["tokens_read"] == len(row["text"].replace(",", " ,").split())
@@ -614,6 +615,16 @@ def test_info(run, model_folder):
     assert facts["reads"] == "32 tokens of a text"
     weights = sum(item.numel() for item in tiny_model(embedder=False).parameters())
     assert facts["weights"] == f"{weights:,}"
+
+
+def test_info_tells_what_was_measured(run, model_folder, tmp_path):
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    per_class = {"sports": {"support": 30}, "science": {"support": 1200}}
+    metrics = {"test_later": {"accuracy": 0.87654, "f1_macro": 0.8, "per_class": per_class}, "steps": 3}
+    (folder / "metrics.json").write_text(json.dumps(metrics), "utf-8")
+    assert (
+        "test, later:   accuracy 0.877, macro F1 0.800 on 1,230 texts" in run("info", "--model", folder).out
+    )
 
 
 def test_vocabulary(run, model_folder, word_tokenizer):

@@ -299,6 +299,35 @@ def test_splits_of_the_source_are_kept(tmp_path, name):
     assert sorted(named(splits["train"]) + named(splits["test"])) == sorted(news()[:20])
 
 
+def test_further_tests_are_kept_and_not_trained_on(tmp_path, caplog):
+    rows = news()
+    repeated = [rows[0], rows[20], rows[25]]  # texts of train, of test and of the other further test
+    parts = {
+        "train": rows[:20],
+        "test": rows[20:24],
+        "test_later": [*rows[24:26], repeated[0]],
+        "test_unseen": [*rows[26:28], *repeated[1:]],
+        "spare": rows[28:],
+        "testing": rows[28:],
+    }
+    datasets.DatasetDict(
+        {
+            split: datasets.Dataset.from_dict(
+                {"text": [text for text, _ in part], "label": [label for _, label in part]}
+            )
+            for split, part in parts.items()
+        }
+    ).save_to_disk(str(tmp_path / "saved"))
+    splits, report = load_with_report(tmp_path / "saved", LoadingOptions(validation_size=0.1))
+    assert list(splits) == ["train", "validation", "test", "test_later", "test_unseen"]
+    assert named(splits["test"]) == rows[20:24]
+    assert named(splits["test_later"]) == [*rows[24:26], rows[0]]
+    assert named(splits["test_unseen"]) == rows[26:28]
+    assert sorted(named(splits["train"]) + named(splits["validation"])) == sorted(rows[1:20])
+    assert report.splits["train"].in_other_split == 1
+    assert "splits left out: spare, testing" in caplog.text
+
+
 def test_a_test_split_without_labels_is_left_out_and_cut_from_train(tmp_path, caplog):
     folder = tmp_path / "data"
     folder.mkdir()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, TEXTS, tiny_model
+from conftest import REPOSITORY, TEXT_LABELS, TEXTS, tiny_model
 
 from bilstm_classifier import Predictor, train_model
 from bilstm_classifier.checkpoints import MANIFEST, is_complete
@@ -156,6 +156,84 @@ def test_class_weights_reach_the_model(news_csv, tmp_path):
     assert np.mean(weights) == pytest.approx(1)
 
 
+def going_on_from(run, **changes):
+    """Settings that go on from the model `run` and change nothing: no step is big enough to."""
+    return SMALL | {
+        "tokenizer": "embedder",
+        "embedder": str(run),
+        "continue_training": True,
+        "freeze_embedder": False,
+        "learning_rate": 1e-12,
+        "num_train_epochs": 1,
+        **changes,
+    }
+
+
+@pytest.fixture
+def small_run(news_csv, tmp_path, encoder_folder):
+    settings = SMALL | {"tokenizer": "embedder", "embedder": str(encoder_folder), "freeze_embedder": False}
+    train_model(dataset=str(news_csv), output_dir=str(tmp_path / "small"), **settings)
+    return tmp_path / "small"
+
+
+def test_training_goes_on_from_all_weights_where_the_labels_are_the_same(news_csv, tmp_path, small_run):
+    train_model(dataset=str(news_csv), output_dir=str(tmp_path / "more"), **going_on_from(small_run))
+    earlier, later = (
+        Predictor.from_pretrained(folder).predict_proba(TEXTS) for folder in (small_run, tmp_path / "more")
+    )
+    assert np.abs(earlier - later).max() < 0.02  # half precision on the way
+
+
+def test_with_other_labels_the_head_is_new_and_the_rest_is_kept(news_csv, tmp_path, small_run):
+    other = tmp_path / "other.csv"
+    other.write_text(news_csv.read_text("utf-8").replace(",sports", ",football"), "utf-8")
+    train_model(dataset=str(other), output_dir=str(tmp_path / "more"), **going_on_from(small_run))
+    models = [Predictor.from_pretrained(folder).model for folder in (small_run, tmp_path / "more")]
+    assert models[1].config.label_names == ["culture", "football", "science"]
+    (head, lstm), (new_head, new_lstm) = (
+        (model.classifier.weight, model.lstm.layers[0][0].weight_hh_l0) for model in models
+    )
+    assert torch.allclose(lstm, new_lstm, atol=1e-3)
+    assert not torch.allclose(head, new_head, atol=1e-1)
+
+
+def test_training_cannot_go_on_in_another_shape(news_csv, tmp_path, small_run):
+    with pytest.raises(ValueError, match="has no place in the new model"):
+        train_model(
+            dataset=str(news_csv),
+            output_dir=str(tmp_path / "more"),
+            **going_on_from(small_run, lstm_hidden_size=4),
+        )
+
+
+def test_damaged_copies_are_trained_on_and_not_counted_as_rows(news_csv, tmp_path):
+    settings = SMALL | {"num_train_epochs": 1, "dataset": str(news_csv)}
+    plain = train_model(output_dir=str(tmp_path / "plain"), **settings)
+    damaged = train_model(output_dir=str(tmp_path / "damaged"), damaged_copies=1.0, **settings)
+    assert damaged["rows"] == plain["rows"]
+    assert damaged["steps"] == pytest.approx(2 * plain["steps"], abs=1)
+
+
+def test_the_saved_model_is_calibrated_and_knows_when_it_is_unsure(tmp_path):
+    """A third of the labels is wrong at random: a model that is sure of itself cannot be calibrated."""
+    generator = np.random.default_rng(0)
+    rows = [
+        f"{TEXTS[place]} {number},{TEXT_LABELS[place if generator.random() < 2 / 3 else (place + 1) % 3]}"
+        for number in range(1200)
+        for place in [number % 3]
+    ]
+    path = tmp_path / "noisy.csv"
+    path.write_text("\n".join(["news,labels", *rows]), "utf-8")
+    out = tmp_path / "run"
+    settings = SMALL | {"validation_size": 0.3, "sure_accuracy": 0.6, "per_device_train_batch_size": 64}
+    metrics = train_model(dataset=str(path), output_dir=str(out), **settings)
+    assert metrics["validation"]["calibration_error"] < 0.06
+    assert metrics["test"]["calibration_error"] < 0.15
+    config = Predictor.from_pretrained(out).model.config
+    assert config.unsure_below is not None
+    assert metrics["test"]["accuracy_by_coverage"]["1"] == pytest.approx(metrics["test"]["accuracy"])
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -168,6 +246,7 @@ def test_class_weights_reach_the_model(news_csv, tmp_path):
         ({"test_size": 0.0}, "no split 'test'"),
         ({"early_stopping_patience": 2}, "needs --load_best_model_at_end and --metric_for_best_model"),
         ({"dataset": None}, "no data"),
+        ({"continue_training": True}, "continue_training needs --embedder"),
     ],
 )
 def test_settings_that_cannot_be_used(news_csv, tmp_path, settings, message):
