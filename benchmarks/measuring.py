@@ -35,9 +35,7 @@ def quality(labels: ArrayLike, predicted: np.ndarray, names: Sequence[str]) -> d
     return classification_report(np.asarray(labels), np.asarray(predicted), names)
 
 
-def by_length(
-    texts: Sequence[str], labels: ArrayLike, predicted: np.ndarray
-) -> dict[str, dict[str, float]]:
+def by_length(texts: Sequence[str], labels: ArrayLike, predicted: np.ndarray) -> dict[str, dict[str, float]]:
     """Accuracy on headlines and on longer texts apart, with the number of each."""
     short = np.array([len(text) <= HEADLINE_CHARACTERS for text in texts])
     right = np.asarray(labels) == predicted

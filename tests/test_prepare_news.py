@@ -316,7 +316,7 @@ def test_balance_is_for_train_alone_and_told_by_category(files, caplog):
     assert len(train) == 90
     distinct = {row["id"] for row in train}
     assert distinct == {row["id"] for row in before["train"] if row["labels"] != CATEGORIES.index("sports")}
-    # what the package trains on has each text once
+    assert "load_dataset_dict keeps one row of each text" in caplog.text
     assert len(load_dataset_dict(files.output)["train"]) == len(distinct) + 9
 
 
@@ -550,6 +550,7 @@ def test_the_real_sources_give_every_category(tmp_path):
     output = tmp_path / "news11"
     assert prepare_news.main(["--source", str(SHARED), "--output", str(output)]) == 0
     report = json.loads((output / "prepare_news.json").read_text("utf-8"))
+    assert prepare_news.unlike_frozen(report) == []
     totals = {name: sum(sizes.values()) for name, sizes in report["categories"].items()}
     assert min(totals.values()) >= 250, totals
     assert report["totals"]["kept"] == sum(totals.values()) >= 20_000
@@ -567,7 +568,9 @@ def test_the_real_sources_give_every_category(tmp_path):
     saved = datasets.load_from_disk(str(output))
     texts = {name: list(saved[name]["news"]) for name in SPLITS}
     for name, split in texts.items():
-        assert not [text for text in split if text.startswith(("МОСКВА,", "Фото:")) or "\u00a0" in text]
+        assert not [text for text in split if text.startswith("МОСКВА,") or "\u00a0" in text]
+        # one credit is of a form of its own; cleaning it would give a text on record another id
+        assert sum(text.startswith("Фото:") for text in split) <= 1
         expected = {"train": {"dealt", "train"}}.get(name, {name} if name.startswith("test_") else {"dealt"})
         assert {roles[source] for source in saved[name]["source"]} <= expected
         if name != "train":

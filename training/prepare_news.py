@@ -86,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger.info("%s: %d", name, total)
     for category, done in report.get("balance", {}).items():
         logger.info("%s", f"train, {category}: " + ", ".join(f"{what} {rows}" for what, rows in done.items()))
+    if any(done["repeated"] for done in report.get("balance", {}).values()):
+        logger.warning("load_dataset_dict keeps one row of each text: with it, repeated rows do not count")
     _compare_with_frozen(report)
     sizes = ", ".join(f"{name} {split['rows']}" for name, split in report["splits"].items())
     logger.info("wrote %s: %s", arguments.output, sizes)
