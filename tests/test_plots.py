@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bilstm_classifier.plots import (
+    plot_accuracy_by_coverage,
     plot_class_distribution,
     plot_confusion_matrix,
     plot_length_distribution,
@@ -277,3 +278,16 @@ def test_length_distribution_passes_over_an_empty_split_and_refuses_no_texts(tmp
     plot_length_distribution({"train": [3, 4], "test": []}, 64, tmp_path / "lengths.png")
     with pytest.raises(ValueError, match="no text to draw"):
         plot_length_distribution({"train": []}, 64, tmp_path / "none.png")
+
+
+def test_accuracy_by_coverage_is_drawn_as_given(tmp_path, figures):
+    curves = {
+        "test": {"1": 0.85, "0.9": 0.9, "0.5": 0.97},
+        "later dates": {"1": 0.8, "0.9": 0.82, "0.5": 0.9},
+    }
+    pixels_of(plot_accuracy_by_coverage(curves, tmp_path / "coverage.png"))
+    lines = figures[0].axes[0].lines
+    assert [list(line.get_ydata()) for line in lines] == [list(curve.values()) for curve in curves.values()]
+    assert list(lines[0].get_xdata()) == [1.0, 0.9, 0.5]
+    with pytest.raises(ValueError, match="no curve"):
+        plot_accuracy_by_coverage({}, tmp_path / "coverage.png")

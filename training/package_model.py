@@ -1,7 +1,7 @@
 """Put a trained model into the package: `python training/package_model.py runs/default_model`.
 
-The package's own code loads it there, so it goes without the copies of that code. `benchmarks/quality.py` then measures
-it and writes its card.
+The package's own code loads it there, so it goes without the copies of that code.
+`benchmarks/leaderboard.py` then measures it and writes its card.
 """
 
 import json

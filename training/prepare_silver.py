@@ -2,7 +2,7 @@
 
     python training/prepare_silver.py --source DIR --news data/news11 --output data/silver11
 
-The packaged model is trained on it first and on the news corpus alone after that: silver labels are a reader's, not an
+It is meant for a first stage of training, before one on the news corpus alone: silver labels are a reader's, not an
 editor's, and most of its texts come from television. Its splits: `train` (rows of the news corpus, its `spare` rows and
 the silver ones, all without the stories of the tests), `validation` and `test` (those of the news corpus, untouched).
 """
