@@ -22,6 +22,7 @@ DOCUMENTS = [
     ["Музей показал новую выставку", "В залах собраны полотна старых мастеров из частных собраний."],
     ["Театр открыл сезон премьерой", "Режиссёр поставил комедию, которую не играли сто лет подряд."],
 ]
+INVENTED = "В заповеднике пересчитали лебедей"
 IN_TEST = "Театр открыл новый сезон премьерой"  # the last document's story in other words
 
 
@@ -41,6 +42,10 @@ def folder(tmp_path):
     (tmp_path / "readings.tsv").write_text(
         "".join(f"{document_id(document)}\t{code}\n" for document, code in readings), "utf-8"
     )
+    (tmp_path / "synthetic").mkdir()
+    for category in CATEGORIES:
+        lines = f"{INVENTED}\n" if category == "climate" else f"{IN_TEST}!\n" if category == "gloss" else ""
+        (tmp_path / "synthetic" / f"{category}.txt").write_text(lines, "utf-8")
     features = datasets.Features(
         {
             "news": datasets.Value("string"),
@@ -80,10 +85,11 @@ def run(folder, **changes):
         "output": folder / "silver11",
         "sources": folder / "sources.yaml",
         "readings": folder / "readings.tsv",
+        "synthetic": folder / "synthetic",
         **changes,
     }
     return prepare_silver.main(
-        [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        [part for name, value in options.items() if value for part in (f"--{name}", str(value))]
     )
 
 
@@ -103,9 +109,10 @@ def test_training_rows_spare_rows_and_what_was_read_but_no_story_of_a_test(folde
         DOCUMENTS[1][0]: "health",
         DOCUMENTS[1][1]: "health",
         DOCUMENTS[3][1]: "culture",
+        INVENTED: "climate",
     }
     assert silver["test"]["news"][:] == [IN_TEST]
-    assert capsys.readouterr().out.split()[-2:] == ["all", "7"]
+    assert capsys.readouterr().out.split()[-2:] == ["all", "8"]
 
 
 def test_a_document_is_a_headline_and_what_follows():
@@ -134,4 +141,24 @@ def test_a_wrong_reading_leaves_the_earlier_corpus(folder, caplog):
     (folder / "readings.tsv").write_text("0123\tsp\n", "utf-8")
     assert run(folder) == 2
     assert "line 1" in caplog.text
-    assert len(datasets.load_from_disk(str(folder / "silver11"))["train"]) == 7
+    assert len(datasets.load_from_disk(str(folder / "silver11"))["train"]) == 8
+
+
+def test_synthetic_rows_alone_need_no_prose(folder):
+    assert run(folder, add="synthetic", source=None) == 0
+    train = datasets.load_from_disk(str(folder / "silver11"))["train"]
+    assert list(zip(train["news"], train["source"], strict=True)) == [
+        ("Банк снизил ставку по вкладам для граждан", "gold"),
+        (INVENTED, "synthetic"),
+    ]
+
+
+def test_silver_without_prose_is_told_in_a_sentence(folder, caplog):
+    assert run(folder, source=None) == 2
+    assert "give --source" in caplog.text
+
+
+def test_a_synthetic_text_stands_once(folder, caplog):
+    (folder / "synthetic" / "travel.txt").write_text(INVENTED.upper() + "\n", "utf-8")
+    assert run(folder) == 2
+    assert "travel.txt, line 1" in caplog.text
