@@ -236,7 +236,8 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             token_type_ids: Passed on to an encoder that takes them (batch, time).
             inputs_embeds: The embedder's output computed before (batch, time, embedding), in place of ``input_ids``.
             features: Numbers beside the text (batch, num_features), required when the config has ``num_features``.
-            labels: Class ids (batch,), or 0/1 per label (batch, num_labels) for a multi-label model.
+            labels: Class ids (batch,) or the probabilities of classes (batch, num_labels) that a teacher gave; for a
+                multi-label model 0/1 per label (batch, num_labels).
             return_dict: ``False`` for a tuple.
 
         Returns:
@@ -299,7 +300,8 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         weight = None if weights is None else torch.tensor(weights, device=logits.device)
         if self.config.problem_type == "multi_label_classification":
             return nn.functional.binary_cross_entropy_with_logits(logits, labels.float(), pos_weight=weight)
-        return nn.functional.cross_entropy(logits, labels.long(), weight=weight)
+        targets = labels if labels.is_floating_point() and labels.ndim == 2 else labels.long()
+        return nn.functional.cross_entropy(logits, targets, weight=weight)
 
     @property
     def _takes_token_types(self) -> bool:

@@ -44,6 +44,10 @@ class DataSettings:
         0.0, "share of the training rows of which a copy with typing errors is trained on too"
     )
     damage_rate: float = _option(0.05, "share of the characters of such a copy that are wrong")
+    teacher_share: float = _option(
+        0.0,
+        "how much of the training labels is replaced by what a linear model, fitted on the other rows, says of a text",
+    )
 
 
 @dataclass

@@ -36,6 +36,7 @@ from .modeling import BiLSTMForSequenceClassification
 from .predictor import DEFAULT_MODEL
 from .recipe import DataSettings, ModelSettings, load_recipe
 from .runs import claim
+from .teacher import with_teacher
 from .tokenization import train_character_tokenizer, train_word_tokenizer
 
 if TYPE_CHECKING:
@@ -284,6 +285,9 @@ def _trainer(
     args: TrainingArguments,
 ) -> Trainer:
     train = splits["train"]
+    if data.teacher_share:
+        logger.info("fitting the linear teacher on %d training rows", len(train))
+        train = with_teacher(train, data.teacher_share, args.seed)
     if data.damaged_copies:
         train = with_damaged_copies(train, data.damaged_copies, data.damage_rate, args.seed)
     encoded = {

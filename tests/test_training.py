@@ -214,6 +214,20 @@ def test_damaged_copies_are_trained_on_and_not_counted_as_rows(news_csv, tmp_pat
     assert damaged["steps"] == pytest.approx(2 * plain["steps"], abs=1)
 
 
+def test_a_linear_teacher_softens_the_labels(news_csv, tmp_path):
+    settings = SMALL | {"num_train_epochs": 3, "dataset": str(news_csv)}
+    plain = train_model(output_dir=str(tmp_path / "plain"), **settings)
+    taught = train_model(output_dir=str(tmp_path / "taught"), teacher_share=0.9, **settings)
+    assert taught["steps"] == plain["steps"]
+    assert taught["test"]["accuracy"] > 0.9
+    logs = [
+        [entry["loss"] for entry in json.loads(path.read_text("utf-8"))["log_history"] if "loss" in entry]
+        for run in ("plain", "taught")
+        for path in [max((tmp_path / run).glob("checkpoint-*/trainer_state.json"))]
+    ]
+    assert logs[1][-1] > logs[0][-1]  # the entropy of the targets is left
+
+
 def test_the_saved_model_is_calibrated_and_knows_when_it_is_unsure(tmp_path):
     """A third of the labels is wrong at random: a model that is sure of itself cannot be calibrated."""
     generator = np.random.default_rng(0)

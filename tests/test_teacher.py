@@ -1,0 +1,141 @@
+"""The linear teacher: honest (out of fold), calibrated enough to doubt wrong labels, and learned from."""
+
+import random
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_model
+
+from bilstm_classifier.teacher import out_of_fold_probabilities, with_teacher
+
+WORDS = {
+    "culture": [
+        "театр",
+        "премьера",
+        "режиссёр",
+        "сцена",
+        "актёр",
+        "музей",
+        "выставка",
+        "картина",
+        "роман",
+        "концерт",
+    ],
+    "science": [
+        "телескоп",
+        "планета",
+        "физик",
+        "частица",
+        "учёный",
+        "опыт",
+        "спутник",
+        "орбита",
+        "клетка",
+        "белок",
+    ],
+    "sports": [
+        "матч",
+        "гол",
+        "вратарь",
+        "сборная",
+        "тренер",
+        "турнир",
+        "чемпионат",
+        "лыжник",
+        "медаль",
+        "рекорд",
+    ],
+}
+ROWS = 240
+
+
+@pytest.fixture(scope="module")
+def texts():
+    generator = random.Random(0)
+    return [" ".join(generator.sample(list(WORDS.values())[row % 3], 5)) for row in range(ROWS)]
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return np.arange(ROWS) % 3
+
+
+def test_probabilities_of_texts_that_it_was_not_fitted_on(texts, truth):
+    scores = out_of_fold_probabilities(texts, truth, 3, seed=0)
+    assert scores.shape == (ROWS, 3)
+    assert scores.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (scores.argmax(axis=1) == truth).all()
+
+
+def test_a_wrong_label_is_doubted(texts, truth):
+    labels = truth.copy()
+    labels[::20] = (labels[::20] + 1) % 3
+    scores = out_of_fold_probabilities(texts, labels, 3, seed=0)
+    assert (scores[::20].argmax(axis=1) == truth[::20]).all()
+    assert scores[::20].max(axis=1).mean() < 0.99  # one label in twenty is wrong, and it has noticed
+
+
+def test_random_labels_teach_nothing(texts):
+    """A teacher fitted on the rows that it judges would be right about most of them."""
+    labels = np.random.default_rng(0).integers(0, 3, ROWS)
+    scores = out_of_fold_probabilities(texts, labels, 3, seed=0)
+    assert (scores.argmax(axis=1) == labels).mean() < 0.5
+
+
+def test_a_class_too_rare_for_the_folds_keeps_its_label(texts, truth):
+    labels = truth.copy()
+    labels[:3] = 3
+    scores = out_of_fold_probabilities(texts, labels, 4, seed=0)
+    assert (scores[:3] == [0, 0, 0, 1]).all()
+    assert (scores[3:, 3] == 0).all()
+
+
+def test_two_classes(texts, truth):
+    two = truth < 2
+    scores = out_of_fold_probabilities(
+        [t for t, kept in zip(texts, two, strict=True) if kept], truth[two], 2, 0
+    )
+    assert (scores.argmax(axis=1) == truth[two]).all()
+
+
+def test_too_few_texts_are_told(texts, truth):
+    with pytest.raises(ValueError, match="5 training texts or more in at least two classes"):
+        out_of_fold_probabilities(texts[:6], truth[:6], 3, seed=0)
+
+
+def dataset(texts, labels):
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "labels": datasets.ClassLabel(names=list(WORDS))}
+    )
+    return datasets.Dataset.from_dict({"text": texts, "labels": labels}, features=features)
+
+
+def test_labels_become_a_mixture(texts, truth):
+    mixed = with_teacher(dataset(texts, truth), 0.4, seed=0)
+    assert mixed["text"][:] == texts
+    targets = np.array(mixed["labels"][:])
+    expected = 0.4 * out_of_fold_probabilities(texts, truth, 3, seed=0)
+    expected[np.arange(ROWS), truth] += 0.6
+    assert targets == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_that_is_none_is_told(texts, truth, share):
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        with_teacher(dataset(texts, truth), share, seed=0)
+
+
+def test_the_model_learns_probabilities():
+    """Of the cross-entropies with a distribution the one at that distribution is the least: its entropy."""
+    model = tiny_model(dropout=0.0)
+    ids = torch.tensor([[5, 6, 7]])
+    target = torch.tensor([[0.2, 0.5, 0.3]])
+    with torch.no_grad():
+        logits = model(ids).logits
+        loss = model(ids, labels=target).loss
+        hard = model(ids, labels=torch.tensor([1])).loss
+        same = model(ids, labels=torch.tensor([[0.0, 1.0, 0.0]])).loss
+    assert loss.item() == pytest.approx(-(target * logits.log_softmax(-1)).sum().item(), abs=1e-5)
+    assert hard.item() == pytest.approx(same.item(), abs=1e-6)
