@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from baselines import PUBLISHED, PUBLISHED_ON
 
 from bilstm_classifier.files import write_text
@@ -38,7 +39,8 @@ def write_reports(results: Mapping[str, Any]) -> str:
     readme = ROOT / "README.md"
     write_text(readme, _between(readme.read_text(encoding="utf-8"), leaderboard(results)))
     card = (ROOT / "model_card.md").read_text(encoding="utf-8")
-    write_text(DEFAULT_MODEL / "README.md", card.replace("{{ results }}", full_report(results)))
+    card = card.replace("{{ results }}", full_report(results)).replace("{{ sources }}", sources())
+    write_text(DEFAULT_MODEL / "README.md", card)
     return leaderboard(results)
 
 
@@ -187,6 +189,21 @@ def published() -> str:
         f"{table(rows)}\n\nThese are the authors' own figures on {PUBLISHED_ON}: other texts than ours, so no "
         "comparison with the tables above."
     )
+
+
+def sources() -> str:
+    """Every source of the packaged model with its licence, from the lists that the corpora are made by."""
+    uses: dict[tuple[str, str], list[str]] = {}
+    for name, use in (("news_sources.yaml", "news corpus"), ("prose_sources.yaml", "prose, silver")):
+        listed = yaml.safe_load((ROOT / "training" / name).read_text(encoding="utf-8"))["sources"]
+        for source in listed:
+            if source.get("enabled", True):
+                role = source.get("role", "")
+                only = f" ({role} only)" if role.startswith("test") else ""
+                uses.setdefault((source["name"], source["licence"]), []).append(f"{use}{only}")
+    rows = [["source", "licence", "for"]]
+    rows += [[name, licence, "; ".join(found)] for (name, licence), found in uses.items()]
+    return table(rows)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -113,3 +113,11 @@ def test_damage_is_done_and_repeats_itself(name):
     texts = ["Ёлка стоит в центре Москвы, сообщает РИА Новости"] * 3
     change = measuring.DAMAGES[name]
     assert change(texts) == change(texts) != texts
+
+
+def test_the_card_lists_every_source_with_its_licence():
+    found = reporting.sources()
+    assert cells(found, "lenta-headlines-2024")[1:] == ["none stated", "news corpus"]
+    assert cells(found, "toloka-gold")[1:] == ["Apache-2.0", "news corpus (test_unseen only)"]
+    assert cells(found, "nplus1-taiga")[2] == "news corpus; prose, silver"
+    assert "ria-andrushalol" not in found  # listed, and not used
