@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import sys
 import tarfile
 
@@ -15,6 +16,7 @@ sys.path.insert(0, str(REPOSITORY / "training"))
 import prepare_silver
 from news.rules import CATEGORIES
 from news.silver import document_id, silver_rows, views
+from news.synthetic import synthetic_rows
 
 DOCUMENTS = [
     ["Сборная выиграла чемпионат мира", "Финал турнира закончился в дополнительное время со счётом три два."],
@@ -162,3 +164,18 @@ def test_a_synthetic_text_stands_once(folder, caplog):
     (folder / "synthetic" / "travel.txt").write_text(INVENTED.upper() + "\n", "utf-8")
     assert run(folder) == 2
     assert "travel.txt, line 1" in caplog.text
+
+
+def test_the_synthetic_texts_of_the_project_are_russian_headlines_of_all_categories():
+    rows = synthetic_rows(REPOSITORY / "training" / "news" / "synthetic")
+    assert {row.category for row in rows} == set(CATEGORIES)
+    assert all(20 <= len(row.news) <= 500 for row in rows)
+    assert all(re.search("[а-яё]", row.news) for row in rows)
+
+
+def test_the_synthetic_texts_name_no_head_of_state():
+    rows = synthetic_rows(REPOSITORY / "training" / "news" / "synthetic")
+    named = re.compile(
+        r"\b(Путин|Лукашенко|Зеленск|Трамп|Байден|Макрон|Эрдоган|Нетаньяху|Орбан)", re.IGNORECASE
+    )
+    assert [row.news for row in rows if named.search(row.news)] == []
