@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,13 @@ def plot(run: Path) -> None:
         (right, "held_out_contrastive_accuracy", "two passages of a document, held out"),
         (right, "held_out_mlm_accuracy", "masked words, held out"),
     ]
+    steps = [0, *(int(row["step"]) for row in rows)]
+    most = max((after - before for before, after in pairwise(steps)), default=0)
+    # the last row may average one or two batches, which says nothing beside the others
+    whole = [row for row, before in zip(rows, steps, strict=False) if 4 * (int(row["step"]) - before) >= most]
     for axes, column, label in curves:
-        points = [(int(row["tokens"]) / 1e6, float(row[column])) for row in rows if row[column]]
+        chosen = rows if "held" in column else whole
+        points = [(int(row["tokens"]) / 1e6, float(row[column])) for row in chosen if row[column]]
         if points:
             axes.plot(*zip(*points, strict=True), label=label, marker="." if "held" in column else None)
     for axes, name in ((left, "loss, nats"), (right, "accuracy")):
