@@ -27,7 +27,7 @@ def write_reports(results: Mapping[str, Any]) -> str:
     """Write every table and picture made from `results`; return the leaderboard.
 
     Raises:
-        ValueError: README.md has lost the marks that its table stands between.
+        ValueError: README.md has lost the marks that its table stands between, or the card has a place unfilled.
         OSError: a file cannot be written.
     """
     names = list(results["test"]["per_class"])
@@ -40,6 +40,8 @@ def write_reports(results: Mapping[str, Any]) -> str:
     write_text(readme, _between(readme.read_text(encoding="utf-8"), leaderboard(results)))
     card = (ROOT / "model_card.md").read_text(encoding="utf-8")
     card = card.replace("{{ results }}", full_report(results)).replace("{{ sources }}", sources())
+    if "{{" in card:
+        raise ValueError("model_card.md holds a place {{ … }} that nothing fills")
     write_text(DEFAULT_MODEL / "README.md", card)
     return leaderboard(results)
 
@@ -83,8 +85,8 @@ def leaderboard(results: Mapping[str, Any]) -> str:
     note = (
         f"Fitted on the {sizes['train']['rows']:,} training rows of the frozen news corpus, measured on "
         f"{sizes['test']['rows']:,} test rows, {sizes['test_later']['rows']:,} of later dates (accuracy) and "
-        f"{sizes['test_unseen']['rows']:,} of sites that nothing was trained on (accuracy); the packaged model has "
-        f"also read silver data. Speed: {results['machine']}."
+        f"{sizes['test_unseen']['rows']:,} of sites of which no editor-labelled row is trained on (accuracy); "
+        f"the packaged model has also read silver data and synthetic headlines. Speed: {results['machine']}."
     )
     return f"{table(rows)}\n\n{note}"
 
@@ -193,17 +195,27 @@ def published() -> str:
 
 def sources() -> str:
     """Every source of the packaged model with its licence, from the lists that the corpora are made by."""
-    uses: dict[tuple[str, str], list[str]] = {}
+    uses: dict[tuple[str, str, str], list[str]] = {}
     for name, use in (("news_sources.yaml", "news corpus"), ("prose_sources.yaml", "prose, silver")):
         listed = yaml.safe_load((ROOT / "training" / name).read_text(encoding="utf-8"))["sources"]
         for source in listed:
             if source.get("enabled", True):
                 role = source.get("role", "")
                 only = f" ({role} only)" if role.startswith("test") else ""
-                uses.setdefault((source["name"], source["licence"]), []).append(f"{use}{only}")
-    rows = [["source", "licence", "for"]]
-    rows += [[name, licence, "; ".join(found)] for (name, licence), found in uses.items()]
+                key = (source["name"], _published(source["published"]), source["licence"])
+                uses.setdefault(key, []).append(f"{use}{only}")
+    rows = [["source", "published", "licence", "for"]]
+    rows += [
+        [name, published, licence, "; ".join(found)] for (name, published, licence), found in uses.items()
+    ]
+    rows.append(["synthetic headlines", "with this project", "MIT", "training"])
     return table(rows)
+
+
+def _published(place: str | Mapping[str, str]) -> str:
+    if isinstance(place, str):
+        return place
+    return f"{place['repository']}, commit {place['commit']}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

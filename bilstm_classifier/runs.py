@@ -66,8 +66,10 @@ def _same(first: str, second: str) -> bool:
 
 def _compare(folder: Path, settings: dict[str, Any], rows: str) -> None:
     before = yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")) or {}
+    # a run of an earlier release knows nothing of a newer setting: it had what is the default now
+    defaults: dict[str, Any] = {"data": asdict(DataSettings()), "model": asdict(ModelSettings())}
     for section, values in settings.items():
-        earlier = before.get(section) or {}
+        earlier = {**defaults.get(section, {}), **(before.get(section) or {})}
         # bf16: another machine may go on in another precision
         for key in sorted((values.keys() | earlier.keys()) - {"bf16"}):
             if values.get(key) != earlier.get(key):

@@ -33,7 +33,7 @@ def out_of_fold_probabilities(
     """
     from scipy.sparse import hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.model_selection import cross_val_predict
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.svm import LinearSVC
 
     labels = np.asarray(labels)
@@ -53,7 +53,7 @@ def out_of_fold_probabilities(
         LinearSVC(C=0.25, random_state=seed),
         features[known],
         targets,
-        cv=FOLDS,
+        cv=StratifiedKFold(FOLDS, shuffle=True, random_state=seed),
         method="decision_function",
         n_jobs=-1,
     )

@@ -50,14 +50,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     datasets.disable_progress_bars()
     try:
+        if not (options.news / "dataset_dict.json").is_file():
+            raise FileNotFoundError(
+                f"{options.news} is no saved data set: run training/prepare_news.py first"
+            )
+        corpus = datasets.load_from_disk(str(options.news))
         added: list[SilverRow] = []
+        if "spare" in options.add:
+            added += spare_rows(corpus)
         if "silver" in options.add:
             if options.source is None:
                 raise ValueError("silver is made from prose: give --source, or --add without silver")
             added += read_prose(options.source, options.sources, options.readings)
         if "synthetic" in options.add:
             added += synthetic_rows(options.synthetic)
-        counts = prepare_silver(options.news, options.output, added, spare="spare" in options.add)
+        counts = prepare_silver(corpus, added, options.output)
     except (OSError, ValueError) as error:
         logger.error("error: %s", error)
         return 2
@@ -78,22 +85,22 @@ def read_prose(source: Path, sources_file: Path, readings_file: Path) -> list[Si
     return list(silver_rows(read_sources(sources, source, {}), readings))
 
 
-def prepare_silver(news: Path, output: Path, added: Sequence[SilverRow], spare: bool) -> dict[str, int]:
-    """Write the corpus `news` with the rows `added`, and its spare ones, to `output`; return what came from where.
-
-    Raises:
-        OSError: `news` is missing, or `output` cannot be written.
-    """
-    if not (news / "dataset_dict.json").is_file():
-        raise FileNotFoundError(f"{news} is no saved data set: run training/prepare_news.py first")
-    corpus = datasets.load_from_disk(str(news))
-    rows = [
+def spare_rows(corpus: datasets.DatasetDict) -> list[SilverRow]:
+    """The rows of the news corpus over its caps."""
+    return [
         SilverRow(row["news"], CATEGORIES[row["labels"]], "news11, spare", row["id"])
-        for row in (corpus["spare"] if spare else ())
-    ] + list(added)
+        for row in corpus["spare"]
+    ]
+
+
+def prepare_silver(corpus: datasets.DatasetDict, added: list[SilverRow], output: Path) -> dict[str, int]:
+    """Write the news corpus with the rows `added` to `output`; return how many training rows came from where.
+
+    Raises OSError when `output` cannot be written.
+    """
     held_out = [text for name in HELD_OUT for text in corpus[name]["news"]]
-    kept = without_stories(rows, held_out)
-    logger.info("%d texts tell stories of the tests and are left out", len(rows) - len(kept))
+    kept = without_stories(added, held_out)
+    logger.info("%d texts tell stories of the tests and are left out", len(added) - len(kept))
     silver = datasets.Dataset.from_dict(
         {
             "news": [row.news for row in kept],

@@ -48,7 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        train = datasets.load_from_disk(str(options.dataset))["train"]
+        corpus = datasets.load_from_disk(str(options.dataset))
+        if "train" not in corpus or not {"id", "news", "labels"} <= set(corpus["train"].column_names):
+            raise ValueError(
+                f"{options.dataset} is no corpus of prepare_news.py: expected id, news, labels in train"
+            )
+        train = corpus["train"]
         names = train.features["labels"].names
         issues = list(implausible(train["news"], np.array(train["labels"])))
         with (
@@ -77,13 +82,18 @@ def implausible(texts: Sequence[str], labels: np.ndarray) -> Iterator[Issue]:
     model = make_pipeline(
         features, SGDClassifier(loss="log_loss", alpha=3e-6, max_iter=20, tol=None, random_state=0)
     )
+    known = np.unique(labels)
     cut = [text[:MAX_CHARACTERS] for text in texts]
     probabilities = cross_val_predict(model, cut, labels, cv=FOLDS, method="predict_proba")
     ranked = find_label_issues(
-        labels, probabilities, return_indices_ranked_by="self_confidence", filter_by="both", n_jobs=1
+        np.searchsorted(known, labels),
+        probabilities,
+        return_indices_ranked_by="self_confidence",
+        filter_by="both",
+        n_jobs=1,
     )
     for place in ranked:
-        yield Issue(int(place), int(labels[place]), int(probabilities[place].argmax()))
+        yield Issue(int(place), int(labels[place]), int(known[probabilities[place].argmax()]))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ def silver_rows(
 
 
 def without_stories(rows: list[SilverRow], held_out: list[str]) -> list[SilverRow]:
-    """`rows` without those that are near-duplicates of a `held_out` text."""
+    """`rows` without those of a document of which a text is a near-duplicate of a `held_out` text."""
     known = Stories(held_out).near([row.news for row in rows])
-    return [row for row, is_known in zip(rows, known, strict=True) if not is_known]
+    documents = {row.id for row, is_known in zip(rows, known, strict=True) if is_known}
+    return [row for row in rows if row.id not in documents]

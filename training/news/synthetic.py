@@ -1,7 +1,8 @@
 """Synthetic data: headlines and leads that a large language model invented for this project under guideline.md.
 
 They teach the whole breadth of a category in the manner of a news site's headlines, which few sources here have labels
-for. One file a category, one text a line; none tells of a real event, and none names a living person. They only train.
+for. One file a category, one text a line. None is a report of anything, though some resemble what did happen; living
+persons are not named. They only train.
 """
 
 from __future__ import annotations
