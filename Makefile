@@ -70,7 +70,7 @@ runs/silver/metrics.json: | data/silver11/dataset_dict.json runs/encoder/loss.pn
 
 runs/seed-%/metrics.json: | data/headlines11/dataset_dict.json runs/silver/metrics.json
 	$(STAGE) --dataset data/headlines11 --embedder runs/silver --continue_training True --learning_rate 3e-4 \
-		--num_train_epochs 2 --damaged_copies 0.5 --output_dir runs/seed-$* --seed $*
+		--num_train_epochs 2 --damaged_copies 0.5 --teacher_share 0.4 --output_dir runs/seed-$* --seed $*
 
 # The packaged model next to TF-IDF + SVM, an MLP and fastText on the frozen corpus; needs a C++ compiler for the latter.
 leaderboard: data

@@ -33,7 +33,7 @@ class TextCollator:
         self.pad_token_id = pad_token_id
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """``input_ids`` and ``attention_mask`` (batch, time), ``labels`` (batch,), a teacher's (batch, num_labels)."""
+        """``input_ids`` and ``attention_mask`` (batch, time), ``labels`` (batch,) or (batch, num_labels)."""
         padded, mask = pad_rows([torch.tensor(row["input_ids"]) for row in rows], self.pad_token_id)
         return {
             "input_ids": padded,

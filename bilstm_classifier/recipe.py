@@ -46,7 +46,7 @@ class DataSettings:
     damage_rate: float = _option(0.05, "share of the characters of such a copy that are wrong")
     teacher_share: float = _option(
         0.0,
-        "how much of the training labels is replaced by what a linear model, fitted on the other rows, says of a text",
+        "weight, 0 to 1, of a linear model's probabilities, fitted on the other rows, in the training labels",
     )
 
 

@@ -1,4 +1,4 @@
-"""A linear teacher: what TF-IDF and a linear model make of the training texts they were not fitted on.
+"""A linear teacher: what a linear SVM over TF-IDF makes of training texts that it was not fitted on.
 
 A neural model that learns these probabilities beside the labels takes over what a bag of words and character sequences
 knows, and is less sure of labels that the teacher doubts. Sources: Hinton et al. 2015, arXiv:1503.02531 (knowledge
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .calibration import fit_temperature
+from .calibration import LEAST_TEXTS, fit_temperature
 from .decision import probabilities
 
 if TYPE_CHECKING:
@@ -21,15 +21,34 @@ MAX_CHARACTERS = 1_200
 MAX_SEQUENCES = 300_000
 
 
+def check_teacher(labels: np.ndarray, share: float, label_smoothing: float) -> None:
+    """See that ``share`` of the training ``labels`` (texts,) can be a teacher's.
+
+    Raises:
+        ValueError: a share outside 0 to 1, too few texts for a teacher, or label smoothing beside it.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"teacher_share is {share}: expected a share from 0 to 1")
+    if not share:
+        return
+    if label_smoothing:
+        raise ValueError("teacher_share and label_smoothing_factor both soften the labels: give one of them")
+    classes = (np.bincount(labels) >= FOLDS).sum()
+    if len(labels) < LEAST_TEXTS or classes < 2:
+        raise ValueError(
+            f"a teacher needs {LEAST_TEXTS} training texts or more, and {FOLDS} or more in at least two classes; "
+            f"there are {len(labels)} texts, and {classes} such classes: leave teacher_share out"
+        )
+
+
 def out_of_fold_probabilities(
     texts: Sequence[str], labels: np.ndarray, num_labels: int, seed: int
 ) -> np.ndarray:
-    """Calibrated probabilities (texts, num_labels) of each text, by a linear SVM fitted on the other folds.
+    """Probabilities (texts, num_labels) of each text, by a linear SVM fitted on the other folds.
 
-    TF-IDF of word 1-2-grams and of character 3-5-grams within words. Labels with fewer texts than folds get none.
-
-    Raises:
-        ValueError: fewer than two classes have texts enough for every fold.
+    TF-IDF of word 1-2-grams and of character 3-5-grams within words; one temperature makes the margins
+    probabilities. Texts of a label with fewer than ``FOLDS`` texts keep that label, and no other text gets a
+    probability for it. ``check_teacher`` says whether there are enough of them.
     """
     from scipy.sparse import hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -38,8 +57,6 @@ def out_of_fold_probabilities(
 
     labels = np.asarray(labels)
     frequent = np.flatnonzero(np.bincount(labels, minlength=num_labels) >= FOLDS)
-    if len(frequent) < 2:
-        raise ValueError(f"a teacher needs {FOLDS} training texts or more in at least two classes")
     cut = [text[:MAX_CHARACTERS].lower() for text in texts]
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32)
     sequences = TfidfVectorizer(
@@ -68,15 +85,9 @@ def out_of_fold_probabilities(
 
 
 def with_teacher(train: "Dataset", share: float, seed: int) -> "Dataset":
-    """``train`` (``text``, ``labels``) with probabilities for labels: ``share`` of them the teacher's.
-
-    Raises:
-        ValueError: a share that is none, or too few texts for a teacher.
-    """
+    """``train`` (``text``, ``labels``) with probabilities for labels: ``share`` of them the teacher's."""
     from datasets import Features, List, Value
 
-    if not 0 <= share <= 1:
-        raise ValueError(f"teacher_share is {share}: expected a share from 0 to 1")
     labels = np.asarray(train["labels"])
     num_labels = len(train.features["labels"].names)
     targets = share * out_of_fold_probabilities(train["text"], labels, num_labels, seed)

@@ -36,7 +36,7 @@ from .modeling import BiLSTMForSequenceClassification
 from .predictor import DEFAULT_MODEL
 from .recipe import DataSettings, ModelSettings, load_recipe
 from .runs import claim
-from .teacher import with_teacher
+from .teacher import check_teacher, with_teacher
 from .tokenization import train_character_tokenizer, train_word_tokenizer
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def run_training(data: DataSettings, model: ModelSettings, args: TrainingArgumen
         raise ValueError(
             "cache_embeddings needs a wholly frozen --embedder: its output must not change in training"
         )
+    check_teacher(np.asarray(splits["train"]["labels"]), data.teacher_share, args.label_smoothing_factor)
     # no sooner: settings or data that cannot be used must leave the folder free
     claim(output_dir, data, model, args, splits)
     trainer = _trainer(classifier, tokenizer, splits, data, model, args)

@@ -25,6 +25,7 @@ from pretraining.batches import KINDS, Batches, with_long_share  # noqa: E402
 from pretraining.checkpoint import load_initial, load_weights, resume_folder  # noqa: E402
 from pretraining.cooccurrence import token_vectors  # noqa: E402
 from pretraining.folders import complete_folder, new_folder  # noqa: E402
+from pretraining.log import averages  # noqa: E402
 from pretraining.model import build_model, contrastive_loss, masked_language_loss  # noqa: E402
 from pretraining.packing import format_table, prepare, train_tokenizer  # noqa: E402
 from pretraining.prose import (  # noqa: E402
@@ -539,3 +540,9 @@ def test_the_small_real_sources_are_read():
     for _ in read_sources([source for source in listed if source["name"] in names], SHARED, counts):
         pass
     assert all(counts[name].documents >= least for name, least in names.items())
+
+
+def test_a_last_row_over_a_single_step_is_no_average():
+    rows = [{"step": str(step)} for step in (100, 200, 275, 375, 376)]
+    assert averages(rows) == rows[:4]
+    assert averages([]) == []

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import tiny_model
 
-from bilstm_classifier.teacher import out_of_fold_probabilities, with_teacher
+from bilstm_classifier.teacher import check_teacher, out_of_fold_probabilities, with_teacher
 
 WORDS = {
     "culture": [
@@ -100,9 +100,23 @@ def test_two_classes(texts, truth):
     assert (scores.argmax(axis=1) == truth[two]).all()
 
 
-def test_too_few_texts_are_told(texts, truth):
-    with pytest.raises(ValueError, match="5 training texts or more in at least two classes"):
-        out_of_fold_probabilities(texts[:6], truth[:6], 3, seed=0)
+@pytest.mark.parametrize(
+    ("labels", "settings", "message"),
+    [
+        ([0, 1] * 50, {}, "there are 100 texts, and 2 such classes"),
+        ([0] * 300 + [1] * 4, {}, "there are 304 texts, and 1 such classes"),
+        ([0, 1] * 200, {"share": 1.5}, "from 0 to 1"),
+        ([0, 1] * 200, {"share": -0.1}, "from 0 to 1"),
+        ([0, 1] * 200, {"label_smoothing": 0.1}, "both soften the labels"),
+    ],
+)
+def test_what_no_teacher_can_do_is_told(labels, settings, message):
+    with pytest.raises(ValueError, match=message):
+        check_teacher(np.array(labels), **{"share": 0.5, "label_smoothing": 0.0, **settings})
+
+
+def test_without_a_teacher_nothing_is_asked_of_the_data():
+    check_teacher(np.array([0, 1]), share=0.0, label_smoothing=0.1)
 
 
 def dataset(texts, labels):
@@ -121,12 +135,6 @@ def test_labels_become_a_mixture(texts, truth):
     assert targets == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.5])
-def test_a_share_that_is_none_is_told(texts, truth, share):
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        with_teacher(dataset(texts, truth), share, seed=0)
-
-
 def test_the_model_learns_probabilities():
     """Of the cross-entropies with a distribution the one at that distribution is the least: its entropy."""
     model = tiny_model(dropout=0.0)
@@ -138,4 +146,13 @@ def test_the_model_learns_probabilities():
         hard = model(ids, labels=torch.tensor([1])).loss
         same = model(ids, labels=torch.tensor([[0.0, 1.0, 0.0]])).loss
     assert loss.item() == pytest.approx(-(target * logits.log_softmax(-1)).sum().item(), abs=1e-5)
+    assert hard.item() == pytest.approx(same.item(), abs=1e-6)
+
+
+def test_class_weights_weigh_probabilities_as_they_do_class_ids():
+    model = tiny_model(dropout=0.0, class_weights=[0.5, 2.0, 1.0])
+    ids, labels = torch.tensor([[5, 6, 7], [8, 9, 5]]), torch.tensor([1, 0])
+    with torch.no_grad():
+        hard = model(ids, labels=labels).loss
+        same = model(ids, labels=torch.nn.functional.one_hot(labels, 3).float()).loss
     assert hard.item() == pytest.approx(same.item(), abs=1e-6)

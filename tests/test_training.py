@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from conftest import REPOSITORY, TEXT_LABELS, TEXTS, tiny_model
 
 from bilstm_classifier import Predictor, train_model
@@ -214,18 +215,38 @@ def test_damaged_copies_are_trained_on_and_not_counted_as_rows(news_csv, tmp_pat
     assert damaged["steps"] == pytest.approx(2 * plain["steps"], abs=1)
 
 
-def test_a_linear_teacher_softens_the_labels(news_csv, tmp_path):
-    settings = SMALL | {"num_train_epochs": 3, "dataset": str(news_csv)}
-    plain = train_model(output_dir=str(tmp_path / "plain"), **settings)
-    taught = train_model(output_dir=str(tmp_path / "taught"), teacher_share=0.9, **settings)
-    assert taught["steps"] == plain["steps"]
-    assert taught["test"]["accuracy"] > 0.9
-    logs = [
-        [entry["loss"] for entry in json.loads(path.read_text("utf-8"))["log_history"] if "loss" in entry]
-        for run in ("plain", "taught")
-        for path in [max((tmp_path / run).glob("checkpoint-*/trainer_state.json"))]
-    ]
-    assert logs[1][-1] > logs[0][-1]  # the entropy of the targets is left
+def test_a_linear_teacher_softens_the_labels(tmp_path):
+    rows = [f"{TEXTS[number % 3]} {number},{TEXT_LABELS[number % 3]}" for number in range(400)]
+    path = tmp_path / "news.csv"
+    path.write_text("\n".join(["news,labels", *rows]), "utf-8")
+    settings = SMALL | {"num_train_epochs": 3, "dataset": str(path), "damaged_copies": 0.5}
+    losses = {}
+    for run, share in (("plain", 0.0), ("taught", 0.9)):
+        metrics = train_model(output_dir=str(tmp_path / run), teacher_share=share, **settings)
+        assert metrics["test"]["accuracy"] > 0.9
+        states = (tmp_path / run).glob("checkpoint-*/trainer_state.json")
+        last = max(states, key=lambda state: int(state.parent.name.split("-")[1]))
+        history = json.loads(last.read_text("utf-8"))["log_history"]
+        losses[run] = [entry["loss"] for entry in history if "loss" in entry][-1]
+    assert losses["taught"] > losses["plain"]  # the entropy of the targets is left
+
+
+def test_settings_that_no_teacher_allows_leave_the_folder_free(news_csv, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(ValueError, match=r"teacher_share is 1\.5"):
+        train_model(dataset=str(news_csv), output_dir=str(out), teacher_share=1.5, **SMALL)
+    assert not out.exists()
+
+
+def test_a_run_of_an_earlier_release_goes_on(news_csv, tmp_path):
+    """Its recipe.yaml knows nothing of settings that came later."""
+    out = tmp_path / "run"
+    settings = SMALL | {"dataset": str(news_csv), "output_dir": str(out), "num_train_epochs": 1}
+    train_model(**settings)
+    recipe = yaml.safe_load((out / "recipe.yaml").read_text("utf-8"))
+    del recipe["data"]["teacher_share"]
+    (out / "recipe.yaml").write_text(yaml.safe_dump(recipe), "utf-8")
+    assert train_model(**settings)["steps"]
 
 
 def test_the_saved_model_is_calibrated_and_knows_when_it_is_unsure(tmp_path):

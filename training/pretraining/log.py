@@ -53,6 +53,16 @@ class Log:
         write_text(self.path, text)
 
 
+def averages(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows of a log whose training figures are means over many steps.
+
+    The last row of a run may be that of one or two batches of one length, which says nothing beside the others.
+    """
+    steps = [0, *(int(row["step"]) for row in rows)]
+    most = max((after - before for before, after in pairwise(steps)), default=0)
+    return [row for row, before in zip(rows, steps, strict=False) if 4 * (int(row["step"]) - before) >= most]
+
+
 def plot(run: Path) -> None:
     """Draw the losses of `run`/log.csv against the tokens seen into `run`/loss.png, if matplotlib is installed."""
     try:
@@ -71,10 +81,7 @@ def plot(run: Path) -> None:
         (right, "held_out_contrastive_accuracy", "two passages of a document, held out"),
         (right, "held_out_mlm_accuracy", "masked words, held out"),
     ]
-    steps = [0, *(int(row["step"]) for row in rows)]
-    most = max((after - before for before, after in pairwise(steps)), default=0)
-    # the last row may average one or two batches, which says nothing beside the others
-    whole = [row for row, before in zip(rows, steps, strict=False) if 4 * (int(row["step"]) - before) >= most]
+    whole = averages(rows)
     for axes, column, label in curves:
         chosen = rows if "held" in column else whole
         points = [(int(row["tokens"]) / 1e6, float(row[column])) for row in chosen if row[column]]
