@@ -75,7 +75,7 @@ runs/seed-%/metrics.json: | data/headlines11/dataset_dict.json runs/silver/metri
 # The packaged model next to TF-IDF + SVM, an MLP and fastText on the frozen corpus; needs a C++ compiler for the latter.
 leaderboard: data
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
-	$(BIN)/python benchmarks/leaderboard.py --dataset data/news11 --seeds $(wildcard runs/seed-*)
+	$(BIN)/python benchmarks/leaderboard.py --dataset data/news11 --seeds $(patsubst %/metrics.json,%,$(wildcard runs/seed-*/metrics.json))
 
 bench: .venv/.installed-dev
 	$(BIN)/python benchmarks/prediction_speed.py
