@@ -36,12 +36,13 @@ def quality(labels: ArrayLike, predicted: np.ndarray, names: Sequence[str]) -> d
 
 
 def by_length(texts: Sequence[str], labels: ArrayLike, predicted: np.ndarray) -> dict[str, dict[str, float]]:
-    """Accuracy on headlines and on longer texts apart, with the number of each."""
+    """Accuracy on headlines and on longer texts apart, with the number of each; a kind without a text is left out."""
     short = np.array([len(text) <= HEADLINE_CHARACTERS for text in texts])
     right = np.asarray(labels) == predicted
     return {
         name: {"accuracy": float(right[chosen].mean()), "rows": int(chosen.sum())}
         for name, chosen in (("headlines", short), ("articles", ~short))
+        if chosen.any()
     }
 
 

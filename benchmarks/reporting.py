@@ -152,7 +152,8 @@ def tests(results: Mapping[str, Any]) -> str:
             [title, f"{total:,}", _share(found["accuracy"]), _share(found["f1_macro"]), beside, spread]
         )
         for kind in ("headlines", "articles"):
-            part = found[kind]
+            if (part := found.get(kind)) is None:
+                continue
             beside = f"{other[kind]['accuracy']:.3f}" if other else ""
             rows.append([f"{title}, {kind}", f"{part['rows']:,}", _share(part["accuracy"]), "", beside, ""])
     sample = results["sample"]

@@ -36,6 +36,7 @@ def test_it_is_small_and_holds_nothing_else():
     files = {path.name: path.stat().st_size for path in DEFAULT_MODEL.iterdir()}
     assert set(files) == {
         "config.json",
+        "metrics.json",
         "model.safetensors",
         "tokenizer.json",
         "tokenizer_config.json",
@@ -52,7 +53,7 @@ def test_weights_are_in_half_precision():
 def test_labels_are_names_and_the_encoder_is_small(packaged):
     assert packaged.labels == LABELS
     encoder = sum(parameter.numel() for parameter in packaged.model.embedder.parameters())
-    assert encoder <= 6_300_000
+    assert encoder <= 6_000_000
     assert packaged.max_length == 256
 
 
@@ -61,10 +62,10 @@ def test_the_text_everyone_tries_first():
 
 
 def test_most_of_the_sample_news_is_recognised():
-    """The sample was written by hand and not trained on; two thirds is a floor, not the figure to quote."""
+    """The sample was written for the project and not trained on; this is a floor, not the figure to quote."""
     texts, labels = load_sample_news()
     right = [found == label for found, label in zip(get_predictions(texts), labels, strict=True)]
-    assert sum(right) / len(right) > 2 / 3
+    assert sum(right) / len(right) > 0.9
 
 
 def test_case_does_not_matter(packaged):
@@ -92,16 +93,27 @@ def test_a_bare_pipeline_gives_the_same(packaged):
     assert found["score"] == pytest.approx(score, abs=1e-4)
 
 
-def test_the_card_and_the_results_say_the_same():
-    results = json.loads((REPOSITORY / "benchmarks/results/quality.json").read_text(encoding="utf-8"))
+def test_the_card_the_readme_and_the_results_say_the_same():
+    results = json.loads((DEFAULT_MODEL / "metrics.json").read_text(encoding="utf-8"))
     card = (DEFAULT_MODEL / "README.md").read_text(encoding="utf-8")
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    for key in ("accuracy", "f1_macro"):
-        assert f"**{results['model'][key]:.3f}**" in card
-        assert f"{results['model'][key]:.3f}" in readme
-        assert f"{results['svm'][key]:.3f}" in readme
-    assert results["model"]["accuracy"] >= results["svm"]["accuracy"] - 0.08
-    assert results["model"]["f1_macro"] >= results["svm"]["f1_macro"] - 0.08
+    for system in (results, results["systems"]["svm"]):
+        figures = " | ".join(f"{system['test'][key]:.3f}" for key in ("accuracy", "f1_macro"))
+        assert figures in card
+        assert figures in readme
+    assert "{{" not in card
+
+
+def test_it_was_measured_on_the_frozen_corpus():
+    results = json.loads((DEFAULT_MODEL / "metrics.json").read_text(encoding="utf-8"))
+    frozen = json.loads((REPOSITORY / "training/news/frozen.json").read_text(encoding="utf-8"))
+    assert results["corpus"]["splits"] == frozen["splits"]
+
+
+def test_it_knows_when_it_is_unsure(packaged):
+    assert 0.3 < packaged.model.config.unsure_below < 1
+    found = packaged.predict(["привет", "Сборная России по хоккею выиграла финал чемпионата мира"])
+    assert [answer.unsure for answer in found] == [True, False]
 
 
 def test_config_is_plain():

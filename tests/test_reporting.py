@@ -106,6 +106,15 @@ def test_headlines_and_articles_are_counted_apart():
         "headlines": {"accuracy": 1.0, "rows": 2},
         "articles": {"accuracy": 0.0, "rows": 1},
     }
+    assert list(measuring.by_length([texts[-1]], [0], np.array([0]))) == [
+        "articles" if len(texts[-1]) > measuring.HEADLINE_CHARACTERS else "headlines"
+    ]
+
+
+def test_a_test_without_headlines_has_no_line_for_them(results):
+    del results["test_later"]["headlines"]
+    assert "later dates, articles" in reporting.tests(results)
+    assert "later dates, headlines" not in reporting.tests(results)
 
 
 @pytest.mark.parametrize("name", measuring.DAMAGES)
