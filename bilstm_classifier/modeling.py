@@ -300,9 +300,8 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         weight = None if weights is None else torch.tensor(weights, device=logits.device)
         if self.config.problem_type == "multi_label_classification":
             return nn.functional.binary_cross_entropy_with_logits(logits, labels.float(), pos_weight=weight)
-        if (
-            labels.ndim == 2
-        ):  # probabilities; torch would not divide by their weight, as it does for class ids
+        if labels.ndim == 2:
+            # torch would not divide by the weight of probabilities, as it does for class ids
             total = nn.functional.cross_entropy(logits, labels.float(), weight=weight, reduction="sum")
             return total / (labels.sum() if weight is None else (labels * weight).sum())
         return nn.functional.cross_entropy(logits, labels.long(), weight=weight)
