@@ -1,6 +1,7 @@
 """Tiny models and tokenizers, built in memory; no test reaches the network or the user's cache."""
 
 import os
+import random
 import tempfile
 from pathlib import Path
 
@@ -29,6 +30,11 @@ TEXTS = [
     "Физики измерили массу частицы точнее, чем прежде",
 ]
 TEXT_LABELS = ["sports", "culture", "science", "sports", "culture", "science"]
+TOPIC_WORDS = {
+    "culture": "театр премьера режиссёр сцена актёр музей выставка картина роман концерт",
+    "sports": "матч гол вратарь сборная тренер турнир чемпионат лыжник медаль рекорд",
+    "science": "телескоп планета физик частица учёный опыт спутник орбита клетка белок",
+}
 
 torch.set_num_threads(1)
 
@@ -37,6 +43,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the real data in ../shared/data"))
+
+
+def topic_texts(count: int) -> list[str]:
+    """Texts of five random words each, of the topics of ``TOPIC_WORDS`` in turn."""
+    generator, topics = random.Random(0), [words.split() for words in TOPIC_WORDS.values()]
+    return [" ".join(generator.sample(topics[number % 3], 5)) for number in range(count)]
 
 
 def tiny_bert_config(**settings) -> BertConfig:

@@ -1,64 +1,22 @@
 """training/propose_label_issues.py finds the labels that were set wrong on purpose, and changes nothing."""
 
-import random
 import sys
 
 import datasets
 import numpy as np
-from conftest import REPOSITORY
+from conftest import REPOSITORY, TOPIC_WORDS, topic_texts
 
 sys.path.insert(0, str(REPOSITORY / "training"))
 
 import propose_label_issues
 
-WORDS = {
-    "culture": [
-        "театр",
-        "премьера",
-        "режиссёр",
-        "сцена",
-        "актёр",
-        "музей",
-        "выставка",
-        "картина",
-        "роман",
-        "концерт",
-    ],
-    "sports": [
-        "матч",
-        "гол",
-        "вратарь",
-        "сборная",
-        "тренер",
-        "турнир",
-        "чемпионат",
-        "лыжник",
-        "медаль",
-        "рекорд",
-    ],
-    "science": [
-        "телескоп",
-        "планета",
-        "физик",
-        "частица",
-        "учёный",
-        "опыт",
-        "спутник",
-        "орбита",
-        "клетка",
-        "белок",
-    ],
-}
-
 
 def corpus(folder):
     """Texts of random words of their class; every twentieth has the label of the next class."""
-    generator = random.Random(0)
-    names = list(WORDS)
+    names = list(TOPIC_WORDS)
     truth = [number % 3 for number in range(240)]
-    texts = [" ".join(generator.sample(WORDS[names[label]], 5)) for label in truth]
     labels = [(label + 1) % 3 if number % 20 == 0 else label for number, label in enumerate(truth)]
-    columns = {"news": texts, "labels": labels, "id": [str(number) for number in range(240)]}
+    columns = {"news": topic_texts(240), "labels": labels, "id": [str(number) for number in range(240)]}
     features = datasets.Features(
         {
             "news": datasets.Value("string"),
@@ -76,7 +34,7 @@ def test_wrong_labels_are_found_with_what_they_should_be(tmp_path, capsys):
     labels, truth = corpus(tmp_path / "news")
     output = tmp_path / "issues.tsv"
     assert propose_label_issues.main(["--dataset", str(tmp_path / "news"), "--output", str(output)]) == 0
-    names = list(WORDS)
+    names = list(TOPIC_WORDS)
     found = [line.split("\t") for line in output.read_text("utf-8").splitlines()]
     wrong = set(np.flatnonzero(labels != truth).tolist())
     assert {int(identifier) for identifier, *_ in found} >= wrong

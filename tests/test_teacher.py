@@ -1,60 +1,19 @@
 """The linear teacher: honest (out of fold), calibrated enough to doubt wrong labels, and learned from."""
 
-import random
-
 import datasets
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_model
+from conftest import TOPIC_WORDS, tiny_model, topic_texts
 
 from bilstm_classifier.teacher import check_teacher, out_of_fold_probabilities, with_teacher
 
-WORDS = {
-    "culture": [
-        "театр",
-        "премьера",
-        "режиссёр",
-        "сцена",
-        "актёр",
-        "музей",
-        "выставка",
-        "картина",
-        "роман",
-        "концерт",
-    ],
-    "science": [
-        "телескоп",
-        "планета",
-        "физик",
-        "частица",
-        "учёный",
-        "опыт",
-        "спутник",
-        "орбита",
-        "клетка",
-        "белок",
-    ],
-    "sports": [
-        "матч",
-        "гол",
-        "вратарь",
-        "сборная",
-        "тренер",
-        "турнир",
-        "чемпионат",
-        "лыжник",
-        "медаль",
-        "рекорд",
-    ],
-}
 ROWS = 240
 
 
 @pytest.fixture(scope="module")
 def texts():
-    generator = random.Random(0)
-    return [" ".join(generator.sample(list(WORDS.values())[row % 3], 5)) for row in range(ROWS)]
+    return topic_texts(ROWS)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +80,7 @@ def test_without_a_teacher_nothing_is_asked_of_the_data():
 
 def dataset(texts, labels):
     features = datasets.Features(
-        {"text": datasets.Value("string"), "labels": datasets.ClassLabel(names=list(WORDS))}
+        {"text": datasets.Value("string"), "labels": datasets.ClassLabel(names=list(TOPIC_WORDS))}
     )
     return datasets.Dataset.from_dict({"text": texts, "labels": labels}, features=features)
 
