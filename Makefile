@@ -2,9 +2,10 @@
 
 PYTHON ?= python3
 NEWS_SOURCE ?= ../shared/data
+HUB_FOLDER ?= runs/hub
 BIN := .venv/bin
 
-.PHONY: run test test-all test-lowest lint fix train data default-model bench leaderboard clean
+.PHONY: run test test-all test-lowest lint fix train data default-model bench leaderboard hub clean
 
 run: .venv/.installed
 	@$(BIN)/bilstm-classifier predict \
@@ -79,6 +80,10 @@ leaderboard: data
 
 bench: .venv/.installed-dev
 	$(BIN)/python benchmarks/prediction_speed.py
+
+# A Hugging Face Hub on this machine to try pushing and loading against, until Ctrl-C; it prints what to export.
+hub: .venv/.installed-dev
+	@$(BIN)/python -m tests.hub --folder $(HUB_FOLDER)
 
 clean:
 	rm -rf .venv .venv-lowest build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -25,7 +25,7 @@ from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 from bilstm_classifier import Predictor, train_model
-from bilstm_classifier.hub import LOADED
+from bilstm_classifier.model_folder import LOADED
 
 MAX_CHARACTERS = 3_000
 ENCODERS = (

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from baselines import PUBLISHED, PUBLISHED_ON
 
-from bilstm_classifier.files import write_text
+from bilstm_classifier.card import TAGS, card_data, eval_results, fill
+from bilstm_classifier.files import replacing, write_text
 from bilstm_classifier.plots import plot_accuracy_by_coverage, plot_confusion_matrix
 from bilstm_classifier.predictor import DEFAULT_MODEL
 
@@ -38,12 +39,27 @@ def write_reports(results: Mapping[str, Any]) -> str:
     write_text(document, _between(document.read_text(encoding="utf-8"), full_report(results)))
     readme = ROOT / "README.md"
     write_text(readme, _between(readme.read_text(encoding="utf-8"), leaderboard(results)))
-    card = (ROOT / "model_card.md").read_text(encoding="utf-8")
-    card = card.replace("{{ results }}", full_report(results)).replace("{{ sources }}", sources())
-    if "{{" in card:
-        raise ValueError("model_card.md holds a place {{ … }} that nothing fills")
-    write_text(DEFAULT_MODEL / "README.md", card)
+    _shrink(FOLDER / "confusion_matrix.png", DEFAULT_MODEL / "confusion_matrix.png")
+    write_text(DEFAULT_MODEL / "README.md", card(results))
     return leaderboard(results)
+
+
+def card(results: Mapping[str, Any]) -> str:
+    """The packaged model's card: model_card.md with its places filled, and its metadata.
+
+    Raises:
+        ValueError: the template has a place that nothing fills.
+    """
+    corpus = {"dataset_type": "news11", "dataset_name": "The frozen news corpus of bilstm-classifier"}
+    measured = [result for name in TEST_NAMES for result in eval_results(results[name], name, **corpus)]
+    metadata = card_data(
+        "bilstm-classifier-news11",
+        measured,
+        language="ru",
+        license="mit",
+        tags=["news", *TAGS],
+    )
+    return fill(ROOT / "model_card.md", metadata, results=full_report(results), sources=sources())
 
 
 def full_report(results: Mapping[str, Any]) -> str:
@@ -224,6 +240,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     head, *body = rows
     lines = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _shrink(picture: Path, smaller: Path) -> None:
+    """A copy with few colours: the package should be small, and a matrix of blues looks the same."""
+    from PIL import Image
+
+    with Image.open(picture) as image, replacing(smaller) as temporary:
+        image.convert("RGB").quantize(64).save(temporary, "PNG", optimize=True)
 
 
 def _between(document: str, text: str) -> str:

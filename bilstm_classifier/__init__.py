@@ -21,6 +21,8 @@ _HOMES = {
     "get_predictions": "predictor",
     "load_dataset_dict": "data",
     "load_sample_news": "sample",
+    "pull_model": "publishing",
+    "push_model": "publishing",
     "train_character_tokenizer": "tokenization",
     "train_model": "trainer",
     "train_word_tokenizer": "tokenization",
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from .predictor import Predictor as Predictor
     from .predictor import TextPrediction as TextPrediction
     from .predictor import get_predictions as get_predictions
+    from .publishing import pull_model as pull_model
+    from .publishing import push_model as push_model
     from .sample import load_sample_news as load_sample_news
     from .tokenization import train_character_tokenizer as train_character_tokenizer
     from .tokenization import train_word_tokenizer as train_word_tokenizer

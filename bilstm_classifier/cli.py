@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
+from .hub_commands import add_hub_commands, add_hub_options, hub_options
 from .predict_command import run_predict
-from .recipe import DataSettings, ModelSettings, describe, recipe_names
+from .recipe import CardSettings, DataSettings, ModelSettings, describe, recipe_names
 
 if TYPE_CHECKING:
     from .predictor import Predictor
@@ -115,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--output", type=Path, help="folder for metrics.json and confusion_matrix.png")
     _add_model(evaluate)
 
+    add_hub_commands(command)
+
     info = command("info", _info, "Say what a model is.")
     info.add_argument("--vocab", action="store_true", help="print its vocabulary, one token a line")
     _add_model(info)
@@ -123,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="folder or Hub id (default: the model in the package)")
-    parser.add_argument("--revision", help="branch, tag or commit on the Hub")
+    add_hub_options(parser)
 
 
 def _positive(value: str) -> int:
@@ -133,7 +136,8 @@ def _positive(value: str) -> int:
 
 
 def _train_help() -> str:
-    lines = ["data:", *describe(DataSettings), "", "model:", *describe(ModelSettings), ""]
+    sections = {"data": DataSettings, "model": ModelSettings, "card": CardSettings}
+    lines = [line for name, kind in sections.items() for line in (f"{name}:", *describe(kind), "")]
     lines += [
         "training: every argument of transformers.TrainingArguments, such as --output_dir, --learning_rate,",
         "  --num_train_epochs, --per_device_train_batch_size, --bf16, --seed, --push_to_hub with --hub_model_id",
@@ -155,7 +159,7 @@ def _predictor(options: argparse.Namespace) -> "Predictor":
 
     _quiet_transformers()
     return Predictor.from_pretrained(
-        options.model, revision=options.revision, dtype=options.dtype, truncation=options.truncation
+        options.model, dtype=options.dtype, truncation=options.truncation, **hub_options(options)
     )
 
 
@@ -200,8 +204,8 @@ def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     report = evaluate_model(
         options.model or DEFAULT_MODEL,
         concatenate_datasets(list(splits.values())) if options.split == "all" else splits[options.split],
-        revision=options.revision,
         batch_size=options.batch_size,
+        **hub_options(options),
     )
     names = list(report["per_class"])
     for name, value in report.items():
@@ -216,13 +220,13 @@ def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _info(options: argparse.Namespace, rest: list[str]) -> None:
-    from .hub import load_model
+    from .model_folder import load_model
     from .predictor import DEFAULT_MODEL
     from .windows import max_length_of
 
     _quiet_transformers()
     source = options.model or DEFAULT_MODEL
-    model, tokenizer = load_model(source, revision=options.revision)
+    model, tokenizer = load_model(source, **hub_options(options))
     if options.vocab:
         for token, _ in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1]):
             print(token if token.isprintable() else repr(token)[1:-1])  # a line break is a token to some

@@ -1,9 +1,11 @@
 """The whole design space of the classifier as data.
 
-This file and ``modeling.py`` travel with a model as remote code: they import torch, transformers and each other only.
+This file, ``embedder.py``, ``layers.py`` and ``modeling.py`` travel with a model as remote code: they import torch,
+transformers and each other only.
 """
 
 import copy
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +25,8 @@ OFFSET_POSITIONS = (
     "xlm-roberta-xl",
     "xmod",
 )
+# Raised when a saved model comes to mean something else, so that older releases refuse it.
+FORMAT_VERSION = 1
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification")
 
 
@@ -32,6 +36,9 @@ class BiLSTMConfig(PreTrainedConfig):
     Args:
         embedder_config: Configuration (object or dict with ``model_type``) of the encoder whose last hidden states are
             read by the LSTM. ``None`` means a learned embedding of ``vocab_size`` x ``embedding_size``.
+        embedder_repo_id: Hub repository that has the frozen encoder's weights, which are then not saved with the model
+            but fetched by ``from_pretrained``. ``None`` where they are saved with the model.
+        embedder_commit: The 40 digits of that repository's commit.
         vocab_size: Rows of the learned embedding; required without ``embedder_config``, ignored with one.
         embedding_size: Width of the learned embedding; with an encoder it is the encoder's hidden size.
         pad_token_id: Row of the learned embedding that stays zero.
@@ -49,6 +56,7 @@ class BiLSTMConfig(PreTrainedConfig):
             term of the binary cross-entropy when the labels overlap.
         unsure_below: An answer with a smaller probability is called unsure; ``None`` where no bound was measured.
         problem_type: ``"single_label_classification"`` (softmax) or ``"multi_label_classification"`` (sigmoid).
+        format_version: Of the saved model.
 
     Raises:
         ValueError: a value outside its range; the message names it.
@@ -60,6 +68,8 @@ class BiLSTMConfig(PreTrainedConfig):
     def __init__(
         self,
         embedder_config: PreTrainedConfig | dict[str, Any] | None = None,
+        embedder_repo_id: str | None = None,
+        embedder_commit: str | None = None,
         vocab_size: int | None = None,
         embedding_size: int | None = None,
         pad_token_id: int | None = 0,
@@ -75,8 +85,10 @@ class BiLSTMConfig(PreTrainedConfig):
         class_weights: Sequence[float] | None = None,
         unsure_below: float | None = None,
         problem_type: str = "single_label_classification",
+        format_version: int = FORMAT_VERSION,
         **kwargs: Any,
     ):
+        check_format(format_version)
         embedder: Any = copy.deepcopy(embedder_config)
         if isinstance(embedder, dict):
             if "model_type" not in embedder:
@@ -89,6 +101,8 @@ class BiLSTMConfig(PreTrainedConfig):
             vocab_size = embedder.vocab_size
             pad_token_id = embedder.pad_token_id
         self.embedder_config = embedder
+        self.embedder_repo_id = embedder_repo_id
+        self.embedder_commit = embedder_commit
         self.vocab_size = vocab_size
         self.embedding_size = 128 if embedding_size is None else embedding_size
         self.freeze_embedder = freeze_embedder
@@ -102,6 +116,7 @@ class BiLSTMConfig(PreTrainedConfig):
         self.features_hidden_size = features_hidden_size
         self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
         self.unsure_below = unsure_below
+        self.format_version = format_version
         super().__init__(pad_token_id=pad_token_id, problem_type=problem_type, **kwargs)
         self._check()
 
@@ -138,6 +153,16 @@ class BiLSTMConfig(PreTrainedConfig):
         padding, vocabulary = self.pad_token_id, self.vocab_size
         if padding is not None and vocabulary is not None and not 0 <= padding < vocabulary:
             raise ValueError(f"pad_token_id is {padding}: the vocabulary has {vocabulary} tokens")
+        if (self.embedder_repo_id is None) != (self.embedder_commit is None):
+            raise ValueError("embedder_repo_id and embedder_commit go together: one of them is missing")
+        if self.embedder_commit is not None and not re.fullmatch("[0-9a-f]{40}", str(self.embedder_commit)):
+            raise ValueError(
+                f"embedder_commit is {self.embedder_commit!r}: expected the 40 digits of a commit, since a branch moves"
+            )
+        if self.embedder_repo_id is not None and self.embedder_config is None:
+            raise ValueError(
+                f"embedder_repo_id is {self.embedder_repo_id!r}, but there is no embedder_config"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout!r}: expected a number from 0 to below 1")
         bound = self.unsure_below
@@ -148,6 +173,15 @@ class BiLSTMConfig(PreTrainedConfig):
             raise ValueError(
                 f"class_weights holds {weights}: expected {self.num_labels} positive numbers, one a label"
             )
+
+
+def check_format(version: Any) -> None:
+    """Raise ValueError where a saved model is of a format that this release does not know."""
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ValueError(
+            f"the model has format_version {version!r}, this release of bilstm-classifier reads up to "
+            f"{FORMAT_VERSION}: pip install --upgrade bilstm-classifier"
+        )
 
 
 BiLSTMConfig.register_for_auto_class()

@@ -13,9 +13,9 @@ import logging
 import os
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from .cleaning import (
     KeptRows,
@@ -30,6 +30,7 @@ from .cleaning import (
     text_digest,
 )
 from .columns import find_label_column, find_text_columns
+from .hub import HubOptions
 from .sources import Split, open_source
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class LoadingOptions:
     text_columns: str | Sequence[str] | None = None
     label_column: str | None = None
     config_name: str | None = None
-    revision: str | None = None
+    hub: HubOptions = field(default_factory=HubOptions)
     separator: str = " [SEP] "
     label_names: Sequence[str] | None = None
     min_samples: int = 1
@@ -104,13 +105,13 @@ def load_dataset_dict(
     text_columns: str | Sequence[str] | None = None,
     label_column: str | None = None,
     config_name: str | None = None,
-    revision: str | None = None,
     separator: str = " [SEP] ",
     label_names: Sequence[str] | None = None,
     min_samples: int = 1,
     test_size: float = 0.2,
     validation_size: float = 0.1,
     seed: int = 42,
+    **hub: Unpack[HubOptions],
 ) -> datasets.DatasetDict:
     """Reads labelled texts from a file, a folder or the Hub, cleans them and splits them.
 
@@ -128,7 +129,6 @@ def load_dataset_dict(
             nothing); None takes the one with a usual name (text, news, content, sentence, review...).
         label_column: None takes the one with a usual name (labels, label, category, topic, score, rating...).
         config_name: the configuration of a Hub data set.
-        revision: the commit, branch or tag of a Hub data set.
         separator: what stands between joined texts.
         label_names: the classes in the order of their ids. Needed where labels are bare integers that stand
             for names; None takes the names and order of the source's ClassLabel, else the distinct labels,
@@ -139,6 +139,8 @@ def load_dataset_dict(
         test_size: share of the rows of ``train`` cut for ``test`` where the source has none; 0 cuts none.
         validation_size: the same for ``validation``.
         seed: of the split.
+        hub: ``revision``, ``token``, ``cache_dir``, ``local_files_only`` of a Hub data set: see
+            :class:`bilstm_classifier.hub.HubOptions`.
 
     Raises:
         FileNotFoundError: no such file, folder, or data set on the Hub.
@@ -152,7 +154,7 @@ def load_dataset_dict(
         text_columns=text_columns,
         label_column=label_column,
         config_name=config_name,
-        revision=revision,
+        hub=hub,
         separator=separator,
         label_names=label_names,
         min_samples=min_samples,
@@ -175,7 +177,7 @@ def load_with_report(
         ) from error
 
     options = options or LoadingOptions()
-    opened = open_source(source, options.config_name, options.revision, options.expected_columns)
+    opened = open_source(source, options.config_name, options.expected_columns, **options.hub)
     train = opened.splits["train"]
     try:
         text_columns = find_text_columns(train.columns, options.text_columns)

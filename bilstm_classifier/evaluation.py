@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
@@ -12,8 +12,9 @@ from transformers import EvalPrediction, Trainer, TrainingArguments
 
 from .calibration import accuracy_by_coverage, expected_calibration_error
 from .decision import probabilities
-from .hub import load_model
+from .hub import HubOptions
 from .metrics import ClassificationMetric, classification_report
+from .model_folder import load_model
 from .padding import pad_rows
 from .windows import TextEncoder, max_length_of
 
@@ -82,15 +83,15 @@ def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
 
 
 def evaluate_model(
-    model: str | Path, split: "Dataset", *, revision: str | None = None, batch_size: int = 64
+    model: str | Path, split: "Dataset", *, batch_size: int = 64, **options: Unpack[HubOptions]
 ) -> dict[str, Any]:
     """Evaluate a saved model on a split with the columns ``text`` and ``labels``.
 
     Args:
         model: Folder or Hub id.
         split: One split of what ``load_dataset_dict`` gives; its label names must be the model's, in any order.
-        revision: Branch, tag or commit on the Hub.
         batch_size: Texts a batch.
+        options: See :class:`bilstm_classifier.hub.HubOptions`.
 
     Returns:
         The report of :func:`bilstm_classifier.metrics.classification_report` with ``loss``, ``preparation_time`` and
@@ -102,7 +103,7 @@ def evaluate_model(
         OSError: the model cannot be read.
     """
     started = time.perf_counter()
-    classifier, tokenizer = load_model(model, revision=revision)
+    classifier, tokenizer = load_model(model, **options)
     names = classifier.config.label_names
     split = _with_ids_of(split, names, str(model))
     encoded = encode_split(split, tokenizer, max_length_of(tokenizer, classifier.config.max_tokens))

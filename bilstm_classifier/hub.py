@@ -1,270 +1,306 @@
-"""A model and its tokenizer on disk and on the Hub: load, save, push."""
+"""The way to the Hub and back: downloads whose hashes are checked, uploads in one commit, failures in one sentence."""
 
 import contextlib
-import copy
-import os
-import shutil
+import errno
+import hashlib
+import json
+import logging
+import re
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple, TypedDict, Unpack
 
-from .files import make_readable
+from .files import write_text
 
-if TYPE_CHECKING:
-    import torch
-    from transformers import PreTrainedTokenizerFast
+logger = logging.getLogger(__name__)
 
-    from .configuration import BiLSTMConfig
-    from .modeling import BiLSTMForSequenceClassification
-
-# What is fetched from a repository: neither code nor pickles.
-LOADED = ["config.json", "model*.safetensors*", "tokenizer*", "special_tokens_map.json"]
-# What a run leaves in its folder beside the model, and no repository needs; pickles above all.
-NOT_PUBLISHED = [
-    "checkpoint-*/*",
-    "embeddings/*",
-    "*.bin",
-    "*.pt",
-    "*.pth",
-    "*.pkl",
-    "splits.sha256",
-    "*.tmp*",
-]
+# Seconds before a push is tried again; huggingface_hub repeats single requests by itself, but not all of them.
+WAITS = (1, 4)
+# What may pass: time-outs, a repository that changed meanwhile (412), too many requests, failures of the server.
+PASSING = {408, 412, 429, 500, 502, 503, 504}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+README = "README.md"
 
 
-def load_model(
-    source: str | Path, *, revision: str | None = None, dtype: "torch.dtype | None" = None
-) -> "tuple[BiLSTMForSequenceClassification, PreTrainedTokenizerFast]":
-    """Load a model of this package and its tokenizer from a folder or the Hub.
+class HubOptions(TypedDict, total=False):
+    """How to reach a repository; whatever loads from the Hub takes these.
 
-    Args:
-        source: Folder or Hub id.
-        revision: Branch, tag or commit on the Hub.
-        dtype: Precision of the weights in memory; ``None`` is float32.
-
-    Raises:
-        OSError: the source cannot be found, read or downloaded.
-        ValueError: it is not a model of this package, a file is damaged, or a weight is missing.
+    Attributes:
+        revision: Branch, tag or commit; the main branch if left out.
+        token: Access token; that of ``hf auth login`` or ``HF_TOKEN`` if left out.
+        cache_dir: Where downloads are kept; ``HF_HOME`` says so if left out.
+        local_files_only: Take what was downloaded before, and make no connection.
     """
-    from transformers import AutoTokenizer
 
-    name = os.path.expanduser(source)
-    folder = Path(name) if looks_like_path(name) else _download(name, revision)
-    _check_is_model(folder, name)
-    config = _load_config(folder, name)
-    model = _load_weights(folder, name, config, dtype)
-    with _reading("tokenizer", name):
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    return model, tokenizer
+    revision: str | None
+    token: str | bool | None
+    cache_dir: str | Path | None
+    local_files_only: bool
 
 
-def save_model(
-    model: "BiLSTMForSequenceClassification",
-    tokenizer: "PreTrainedTokenizerFast",
-    folder: str | Path,
-    *,
-    max_length: int | None = None,
-    dtype: "torch.dtype | None" = None,
-) -> Path:
-    """Save a model with its tokenizer: config, weights as safetensors, tokenizer with its truncation, model code.
+class Pushed(NamedTuple):
+    """What came of a push: the address of the commit or pull request, and whether there was anything to change."""
 
-    An interrupted save leaves no folder that loads with parts of two models.
+    url: str
+    changed: bool
 
-    Args:
-        model: The classifier; it is not changed.
-        tokenizer: Its fast tokenizer.
-        folder: Where to; other files in it are left alone.
-        max_length: Tokens the model reads, stored with the tokenizer; ``None`` leaves what it says as it is.
-        dtype: Precision of the stored weights; ``None`` is the model's own. What loads them computes in the model's
-            own all the same: half precision is slower than float32 on a CPU that has no units for it.
 
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(".save.tmp-*"):  # by a save that was killed
-        shutil.rmtree(left)
-    staging = Path(tempfile.mkdtemp(dir=folder, prefix=".save.tmp-"))
+def require_repo_id(name: str) -> None:
+    """Raise ValueError unless ``name`` is ``owner/name`` as the Hub allows it."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
     try:
-        _write_model(model, tokenizer, staging, max_length, dtype)
-        files = sorted(path.name for path in staging.iterdir())
-        # from here until config.json is back, last of all, the folder is no model
-        (folder / "config.json").unlink(missing_ok=True)
-        for name in sorted(files, key=lambda name: name == "config.json"):
-            make_readable(staging / name)
-            os.replace(staging / name, folder / name)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise ValueError(
+            f"{name!r} is no repository's name, expected owner/name: {first_line(error)}"
+        ) from error
+    if name.count("/") != 1:
+        raise ValueError(f"{name!r} is no repository's name: expected owner/name")
+
+
+def download(name: str, patterns: Sequence[str], **options: Unpack[HubOptions]) -> Path:
+    """The files of one commit of the model repository ``name``, in the cache; those there already need no network.
+
+    Args:
+        name: Hub id.
+        patterns: Which files, as in ``fnmatch``.
+        options: See :class:`HubOptions`.
+
+    Raises:
+        OSError: it cannot be found or downloaded, or the disk is full.
+        ValueError: a downloaded file is not the one that the Hub announced.
+    """
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.file_download import repo_folder_name
+
+    cache = Path(options.get("cache_dir") or constants.HF_HUB_CACHE).expanduser()
+    with _telling_downloads(name, options.get("revision")):
+        blobs = cache / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
+        known = {path.name for path in blobs.glob("*")}
+        folder = Path(snapshot_download(name, allow_patterns=list(patterns), **options))
+    _check_hashes(folder, known, name)
     return folder
 
 
-def push_model(
-    folder: str | Path, repo_id: str, *, private: bool | None = None, token: str | None = None
-) -> str:
-    """Upload a saved model, without checkpoints and pickles, to the Hub; create the repository if need be.
+def upload(
+    folder: Path,
+    repo_id: str,
+    *,
+    repo_type: str = "model",
+    private: bool | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+    token: str | bool | None = None,
+    message: str,
+    replaces: Sequence[str] = (),
+) -> Pushed:
+    """Make the files of ``folder`` those of a repository, in one commit; no commit where nothing would change.
 
-    Returns:
-        The address of the commit.
+    Repository and branch are created if need be. A card that a person edited keeps its text
+    (:func:`bilstm_classifier.card.merge_cards`; README.md of ``folder`` becomes what was pushed).
+
+    Args:
+        folder: What to upload, all of it.
+        repo_id: ``owner/name``.
+        repo_type: ``"model"`` or ``"dataset"``.
+        private: Of a repository that is created; ``None`` is the owner's default.
+        revision: Branch to commit to; the main branch if left out.
+        create_pr: Open a pull request in place of committing.
+        token: Access token; that of ``hf auth login`` or ``HF_TOKEN`` if left out.
+        message: Of the commit.
+        replaces: Files of the repository that match these patterns and are not in ``folder`` are removed.
 
     Raises:
-        OSError: the folder holds no model, or the Hub cannot be reached or refuses.
-        ValueError: ``repo_id`` is not a name the Hub allows.
+        OSError: the Hub cannot be reached or refuses; the repository is what it was before.
+        ValueError: a name that the Hub does not allow, or settings that do not go together.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HTTPError
 
-    _check_is_model(Path(folder), str(folder))
-    api = HfApi(token=token)
-    try:
-        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-        commit = api.upload_folder(
-            repo_id=repo_id,
-            folder_path=folder,
-            ignore_patterns=NOT_PUBLISHED,
-            commit_message="Upload the trained model",
-        )
-    except (HTTPError, OSError) as error:
-        raise OSError(
-            f"pushing to {repo_id} failed, {folder} is kept as it is: {_first_line(error)}"
-        ) from error
-    return str(commit.commit_url)
-
-
-def looks_like_path(source: str) -> bool:
-    """Whether ``source`` names a place on this machine rather than a repository ``owner/name`` on the Hub."""
-    return Path(source).exists() or source.startswith((".", "/", "~", os.sep)) or source.count("/") > 1
-
-
-def _download(name: str, revision: str | None) -> Path:
-    """The files of one commit in the cache: parts of two can never meet, and what is there already needs no network."""
-    from huggingface_hub import errors, snapshot_download
-
-    where = f"{name} at revision {revision}" if revision else name
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=LOADED))
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
-        raise FileNotFoundError(
-            f"{where}: no folder of that name here, and no such model on the Hub ({_first_line(error)}). "
-            "Check the spelling, or log in if it is private: hf auth login"
-        ) from error
-    except (errors.HTTPError, OSError) as error:
-        raise OSError(
-            f"{where}: no folder of that name here, and the Hub cannot be reached ({_first_line(error)})"
-        ) from error
+    require_repo_id(repo_id)
+    if create_pr and revision not in (None, "main"):
+        raise ValueError(f"a pull request goes to the main branch: leave the revision {revision!r} out")
+    card = folder / README
+    ours = card.read_text(encoding="utf-8") if card.is_file() else None
+    before = None
+    with _telling_uploads(repo_id):
+        for wait in (*WAITS, None):
+            try:
+                head = _prepare_repository(repo_id, repo_type, private, revision, token)
+                before = before or head
+                if ours is not None:
+                    _merge_card(card, ours, repo_id, repo_type, head, token)
+                commit: Any = HfApi(token=token).upload_folder(
+                    repo_id=repo_id,
+                    repo_type=repo_type,
+                    folder_path=folder,
+                    revision=revision,
+                    create_pr=create_pr,
+                    commit_message=message,
+                    delete_patterns=list(replaces) or None,
+                    parent_commit=head,  # what others commit meanwhile is not overwritten
+                )
+                return Pushed(commit.pr_url or commit.commit_url, commit.oid != before)
+            except Exception as error:
+                if wait is None or not _may_pass(error, create_pr):
+                    raise
+                logger.warning("%s; trying again in %d s", first_line(error), wait)
+                time.sleep(wait)
+    raise AssertionError("the last attempt returns or raises")
 
 
-def _check_is_model(folder: Path, name: str) -> None:
-    if not (folder / "config.json").is_file():
-        nowhere = looks_like_path(name) and not folder.is_dir()
-        what = "is not a folder" if nowhere else "has no config.json"
-        raise FileNotFoundError(
-            f"{name} {what}: expected a folder saved by save_pretrained or `bilstm-classifier train`, or a Hub id"
-        )
-
-
-def _load_config(folder: Path, name: str) -> "BiLSTMConfig":
-    from transformers import PreTrainedConfig
-
-    from .configuration import BiLSTMConfig
-
-    with _reading("config", name):
-        settings, _ = PreTrainedConfig.get_config_dict(folder)
-        found = settings.get("model_type")
-    if found != BiLSTMConfig.model_type:
-        raise ValueError(
-            f"{name} holds {f'a {found!r} model' if found else 'no model'}: expected {BiLSTMConfig.model_type!r}; "
-            "to build a new classifier upon an encoder, give it to `bilstm-classifier train --embedder`"
-        )
-    with _reading("config", name):
-        return BiLSTMConfig.from_dict(settings)
-
-
-def _load_weights(
-    folder: Path, name: str, config: "BiLSTMConfig", dtype: "torch.dtype | None"
-) -> "BiLSTMForSequenceClassification":
-    import torch
-    from safetensors import SafetensorError
-
-    from .modeling import BiLSTMForSequenceClassification
-
-    try:
-        with _no_progress_bar():
-            model, loaded = BiLSTMForSequenceClassification.from_pretrained(
-                folder,
-                config=config,
-                dtype=dtype or torch.float32,
-                use_safetensors=True,  # a pickle beside them is never opened
-                ignore_mismatched_sizes=True,  # told below in a sentence
-                output_loading_info=True,
-            )
-    except SafetensorError as error:
-        raise ValueError(
-            f"the weights of {name} are damaged ({error}): copy or download them again"
-        ) from error
-    except OSError as error:
-        raise OSError(f"the weights of {name} could not be read: {_first_line(error)}") from error
-    if surplus := sorted(loaded["unexpected_keys"]):
-        raise ValueError(
-            f"the weights of {name} do not go with its config: {len(surplus)} have no place, {surplus[0]} among them"
-        )
-    if absent := sorted(loaded["missing_keys"]):
-        raise ValueError(
-            f"the weights of {name} are incomplete: {len(absent)} are missing, {absent[0]} among them"
-        )
-    if misshapen := sorted(loaded["mismatched_keys"]):
-        weight, shape, expected = misshapen[0]
-        raise ValueError(
-            f"the weights of {name} do not go with its config: {weight} has the shape {tuple(shape)}, "
-            f"expected {tuple(expected)}"
-        )
-    return model
-
-
-@contextlib.contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Without transformers' bar over weights, which are read in a moment."""
-    from transformers.utils import logging as transformers_logging
-
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()
-
-
-@contextlib.contextmanager
-def _reading(part: str, name: str) -> Iterator[None]:
-    """Say in one sentence which part of the model ``name`` cannot be read."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(f"the {part} of {name} could not be read: {_first_line(error)}") from error
-    except Exception as error:  # of any type: libraries do not expect a damaged file
-        raise ValueError(
-            f"the {part} of {name} is missing or damaged ({type(error).__name__}: {_first_line(error)})"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    # transformers' texts have the cause in their first line and advice for other situations after it
+def first_line(error: BaseException) -> str:
+    """What an error says: the texts of Hugging Face's have the cause in their first line, and further advice below."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(" :")[:300]
 
 
-def _write_model(model: Any, tokenizer: Any, folder: Path, max_length: int | None, dtype: Any) -> None:
-    state = {
-        name: value.to(dtype) if dtype is not None and value.is_floating_point() else value
-        for name, value in model.state_dict().items()
-    }
-    with _no_progress_bar():
-        model.save_pretrained(folder, state_dict=state)
-    tokenizer = copy.deepcopy(tokenizer)
-    tokenizer.backend_tokenizer.no_padding()
-    if max_length is not None:
-        tokenizer.backend_tokenizer.enable_truncation(max_length)
-        tokenizer.model_max_length = max_length  # where a pipeline's truncation=True cuts
-    tokenizer.save_pretrained(folder)
+# --- downloads ---
+
+
+@contextlib.contextmanager
+def _telling_downloads(name: str, revision: str | None) -> Iterator[None]:
+    from huggingface_hub import errors
+
+    where = f"{name} at revision {revision}" if revision else name
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        raise PermissionError(
+            f"{where}: its owner asks for consent first: give it on the model's page, then log in: hf auth login"
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise FileNotFoundError(
+            f"{where}: {name} is on the Hub and has no such branch, tag or commit ({first_line(error)})"
+        ) from error
+    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
+        raise FileNotFoundError(
+            f"{where}: no folder of that name here, and no such model on the Hub ({first_line(error)}). "
+            "Check the spelling (owner/name), or log in if it is private: hf auth login"
+        ) from error
+    except (errors.HTTPError, OSError) as error:
+        if error_number(error) in NO_ROOM:
+            raise OSError(
+                f"{where}: the disk with the cache is full ({first_line(error)}): make room, or set HF_HOME to another "
+                "disk; what was complete is kept"
+            ) from error
+        raise OSError(
+            f"{where}: no folder of that name here, and the Hub cannot be reached ({first_line(error)})"
+        ) from error
+
+
+def error_number(error: BaseException | None) -> int | None:
+    """The ``errno`` of an error or of what caused it."""
+    while error is not None:
+        if number := getattr(error, "errno", None):
+            return number
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _check_hashes(folder: Path, known: set[str], name: str) -> None:
+    """Compare what is not among the ``known`` blobs with its name: the cache names content by the hash announced.
+
+    huggingface_hub compares sizes only.
+    """
+    for path in sorted(folder.rglob("*")):
+        blob = path.resolve()
+        if blob.name in known or not blob.is_file() or (found := _hash_like(blob)) == blob.name:
+            continue
+        blob.unlink()
+        path.unlink(missing_ok=True)
+        raise ValueError(
+            f"{name}: {path.name} was damaged on its way, or is not what the Hub announced (hash {blob.name[:12]}…, "
+            f"found {found[:12]}…): it was removed, download it again"
+        )
+
+
+def _hash_like(blob: Path) -> str:
+    """The hash of a cached file, of the kind that its name is: sha256 of large files, git's of others."""
+    if re.fullmatch("[0-9a-f]{64}", blob.name):
+        with blob.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if re.fullmatch("[0-9a-f]{40}", blob.name):
+        content = blob.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    return blob.name  # a mirror with names of its own, or a cache without links: nothing to compare with
+
+
+# --- uploads ---
+
+
+def _prepare_repository(
+    repo_id: str, repo_type: str, private: bool | None, revision: str | None, token: Any
+) -> str:
+    """See to it that repository and branch are there; the commit that the branch stands at."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    api = HfApi(token=token)
+    api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True)
+    try:
+        info = api.repo_info(repo_id, repo_type=repo_type, revision=revision)
+    except RevisionNotFoundError:
+        api.create_branch(repo_id, repo_type=repo_type, branch=str(revision), exist_ok=True)
+        info = api.repo_info(repo_id, repo_type=repo_type, revision=revision)
+    if private and not info.private:
+        logger.warning("%s was there before and is public: it stays so", repo_id)
+    return str(info.sha)
+
+
+def _merge_card(card: Path, ours: str, repo_id: str, repo_type: str, head: str, token: Any) -> None:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    from .card import merge_cards
+
+    theirs = None
+    with tempfile.TemporaryDirectory() as cache, contextlib.suppress(EntryNotFoundError):
+        found = hf_hub_download(
+            repo_id, README, repo_type=repo_type, revision=head, token=token, cache_dir=cache
+        )
+        theirs = Path(found).read_bytes().decode("utf-8", "replace")
+    write_text(card, merge_cards(ours, theirs))
+
+
+def _may_pass(error: Exception, create_pr: bool) -> bool:
+    from huggingface_hub.errors import HTTPError
+
+    # an upload to LFS that failed comes as a RuntimeError: huggingface_hub has tried it often enough
+    if not isinstance(error, (HTTPError, json.JSONDecodeError)):
+        return False
+    response = getattr(error, "response", None)
+    if response is None:
+        # a commit whose answer was lost is found to be there; a pull request would be opened twice
+        return not create_pr
+    return response.status_code in PASSING
+
+
+@contextlib.contextmanager
+def _telling_uploads(repo_id: str) -> Iterator[None]:
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        yield
+    except (HTTPError, OSError, RuntimeError, json.JSONDecodeError) as error:
+        raise OSError(
+            f"pushing to {repo_id} failed, what was there before is kept: {_reason(error)}"
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", None)
+    said = first_line(error)
+    if status == 401:
+        return f"{said}. Log in with a token that may write (hf auth login), or set HF_TOKEN"
+    if status == 403:
+        return f"{said}. The token may not write there: make one that may at https://huggingface.co/settings/tokens"
+    if "xet" in str(error).lower():
+        return f"{said}. If this Hub is a mirror, it may not speak Xet: set HF_HUB_DISABLE_XET=1"
+    if error.__cause__ is not None:
+        said = f"{said} ({first_line(error.__cause__)})"
+    return said

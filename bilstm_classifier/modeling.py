@@ -16,71 +16,15 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from .configuration import BiLSTMConfig
+from .embedder import HUB_OPTIONS, build_embedder, commit_of, load_encoder
+from .layers import AttentionPooling, BiLSTM, real_tokens_first, reorder
 
 _gradients_to_embedder: ContextVar[bool] = ContextVar("gradients_to_embedder", default=False)
-
-
-class BiLSTM(nn.Module):
-    """A stack of LSTM layers in one or two directions over right-padded rows.
-
-    One-way ``nn.LSTM`` modules, since a bidirectional one cannot reverse each row within its own length.
-    """
-
-    def __init__(self, config: BiLSTMConfig):
-        super().__init__()
-        directions = 2 if config.bidirectional else 1
-        widths = [config.embedding_size] + [config.text_size] * (config.lstm_num_layers - 1)
-        self.layers = nn.ModuleList(
-            nn.ModuleList(
-                nn.LSTM(width, config.lstm_hidden_size, batch_first=True) for _ in range(directions)
-            )
-            for width in widths
-        )
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(self, embeddings: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Read ``embeddings`` (batch, time, embedding) whose first ``lengths`` (batch,) positions are real.
-
-        Returns:
-            The states in reading order (batch, time, directions x hidden), those of padding meaningless, and each
-            direction's state after its whole text (batch, directions x hidden).
-        """
-        time = torch.arange(embeddings.shape[1], device=embeddings.device).unsqueeze(0)  # (1, time)
-        ends = lengths.unsqueeze(1)  # (batch, 1)
-        reversal = torch.where(time < ends, ends - 1 - time, time)  # (batch, time), its own inverse
-        states = embeddings
-        for depth, layer in enumerate(self.layers):
-            if depth:
-                states = self.dropout(states)
-            forward, *backward = cast(nn.ModuleList, layer)
-            outputs = [forward(states)[0]]  # (batch, time, hidden)
-            finals = [_at(outputs[0], lengths - 1)]
-            for lstm in backward:
-                output = lstm(_reorder(states, reversal))[0]
-                finals.append(_at(output, lengths - 1))
-                outputs.append(_reorder(output, reversal))
-            states = torch.cat(outputs, dim=-1)  # (batch, time, directions x hidden)
-        return states, torch.cat(finals, dim=-1)
-
-
-class AttentionPooling(nn.Module):
-    """A learned softmax over tokens: Yang et al. 2016, "Hierarchical Attention Networks", section 2.2."""
-
-    def __init__(self, size: int):
-        super().__init__()
-        self.projection = nn.Linear(size, size)
-        self.score = nn.Linear(size, 1, bias=False)
-
-    def forward(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """``states`` (batch, time, size) and boolean ``mask`` (batch, time) -> (batch, size)."""
-        scores = self.score(torch.tanh(self.projection(states))).squeeze(-1)  # (batch, time)
-        weights = scores.float().masked_fill(~mask, float("-inf")).softmax(dim=-1)
-        return torch.einsum("bt,btd->bd", weights.to(states.dtype), states)
 
 
 class BiLSTMForSequenceClassification(PreTrainedModel):
@@ -104,7 +48,7 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
     def __init__(self, config: BiLSTMConfig):
         super().__init__(config)
         self.num_labels = config.num_labels
-        self.embedder = _build_embedder(config)
+        self.embedder = build_embedder(config)
         self.lstm = BiLSTM(config)
         self.attention_pooling = AttentionPooling(config.text_size) if config.pooling == "attention" else None
         self.features_branch = None
@@ -117,15 +61,53 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         self.dropout = nn.Dropout(config.dropout)
         head_size = config.text_size + (config.features_hidden_size if config.num_features else 0)
         self.classifier = nn.Linear(head_size, config.num_labels)
+        if config.embedder_repo_id is not None:
+            # not in the file, but fetched (or an error) by from_pretrained
+            self._keys_to_ignore_on_load_missing = [r"^embedder\."]
         self.post_init()
         self._freeze()
+        self._keys_to_ignore_on_save = self._fetched_weights()
 
     @classmethod
-    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
-        """As ``PreTrainedModel.from_pretrained``; what the config freezes is frozen in the loaded model too."""
-        loaded = super().from_pretrained(*args, **kwargs)
-        (loaded[0] if isinstance(loaded, tuple) else loaded)._freeze()
-        return loaded
+    def from_pretrained(cls, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:
+        """As ``PreTrainedModel.from_pretrained``; an embedder that the config names is fetched from its own repository.
+
+        What the config freezes is frozen in the loaded model too.
+
+        Raises:
+            OSError: the model or its embedder cannot be found or read, or the embedder is no safetensors.
+            ValueError: the embedder is not the one that the config describes, or lacks some of its weights.
+        """
+        model, loaded = super().from_pretrained(*args, output_loading_info=True, **kwargs)
+        if model.config.embedder_repo_id is not None:
+            encoder = load_encoder(
+                model.config.embedder_repo_id,
+                revision=model.config.embedder_commit,
+                config=model.config.embedder_config,
+                dtype=model.dtype,
+                **{name: kwargs[name] for name in HUB_OPTIONS if name in kwargs},
+            )
+            model.embedder.load_state_dict(encoder.state_dict())
+        model._freeze()
+        return (model, loaded) if output_loading_info else model
+
+    def save_pretrained(self, *args: Any, include_embedder: bool = False, **kwargs: Any) -> Any:
+        """As ``PreTrainedModel.save_pretrained``, without the weights of an embedder that the config names.
+
+        Args:
+            args: Of ``PreTrainedModel.save_pretrained``.
+            include_embedder: Save the embedder too: what is saved then needs no other repository.
+            kwargs: Of ``PreTrainedModel.save_pretrained``.
+        """
+        named = self.config.embedder_repo_id, self.config.embedder_commit
+        self._keys_to_ignore_on_save = set() if include_embedder else self._fetched_weights()
+        if not self._keys_to_ignore_on_save:
+            self.config.embedder_repo_id = self.config.embedder_commit = None
+        try:
+            return super().save_pretrained(*args, **kwargs)
+        finally:
+            self.config.embedder_repo_id, self.config.embedder_commit = named
+            self._keys_to_ignore_on_save = self._fetched_weights()
 
     @classmethod
     def from_pretrained_embedder(
@@ -134,26 +116,42 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         """A new, untrained classifier over the pretrained encoder ``embedder``.
 
         Args:
-            embedder: Hub id or folder of any ``AutoModel`` encoder, or of a model of this package, whose encoder is
-                then taken.
+            embedder: Hub id or folder of any ``AutoModel`` encoder with weights in safetensors, or of a model of this
+                package, whose encoder is then taken.
             revision: Branch, tag or commit of the encoder's repository.
-            settings: Further arguments of :class:`BiLSTMConfig` (``id2label``, ``pooling``, ...).
+            settings: Further arguments of :class:`BiLSTMConfig` (``id2label``, ``pooling``, ...), and ``token``,
+                ``cache_dir``, ``local_files_only`` for the Hub.
 
         Raises:
-            OSError: the encoder cannot be found or read.
-            ValueError: a model of this package that has no encoder (its embedding is learned).
+            OSError: the encoder cannot be found or read, or is no safetensors.
+            ValueError: the encoder lacks some of its weights; or it is a model of this package that has no encoder (its
+                embedding is learned).
         """
-        embedder_config = AutoConfig.from_pretrained(embedder, revision=revision)
+        hub = {name: settings.pop(name) for name in HUB_OPTIONS if name in settings}
+        commit = commit_of(embedder, revision, **hub)
+        revision = commit or revision
+        embedder_config = AutoConfig.from_pretrained(embedder, revision=revision, **hub)
         if isinstance(embedder_config, BiLSTMConfig):
             if embedder_config.embedder_config is None:
                 raise ValueError(f"{embedder} learned its embedding itself: it has no encoder to build upon")
-            encoder = cls.from_pretrained(embedder, revision=revision, dtype=torch.float32).embedder
+            encoder = cls.from_pretrained(embedder, revision=revision, dtype=torch.float32, **hub).embedder
+            repo_id, commit = embedder_config.embedder_repo_id, embedder_config.embedder_commit
         else:
-            encoder = AutoModel.from_pretrained(embedder, revision=revision, dtype=torch.float32)
-        model = cls(BiLSTMConfig(embedder_config=encoder.config, **settings))
-        _drop_pooler(encoder)
+            encoder = load_encoder(embedder, revision=revision, dtype=torch.float32, **hub)
+            repo_id = None if commit is None else embedder
+        config = BiLSTMConfig(
+            embedder_config=encoder.config, embedder_repo_id=repo_id, embedder_commit=commit, **settings
+        )
+        model = cls(config)
         model.embedder.load_state_dict(encoder.state_dict())
         return model
+
+    def _fetched_weights(self) -> set[str]:
+        """Names of the weights that need not be saved: those of an embedder as it is at the commit that is named."""
+        trained = any(parameter.requires_grad for parameter in self.embedder.parameters())
+        if self.config.embedder_repo_id is None or trained:
+            return set()
+        return {f"embedder.{name}" for name in self.embedder.state_dict()}
 
     @property
     def embedder_is_frozen(self) -> bool:
@@ -254,14 +252,14 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             raise ValueError("the batch holds no token: every text in it is empty")
         if attention_mask is None:
             attention_mask = torch.ones(tokens.shape[:2], dtype=torch.long, device=tokens.device)
-        order, lengths = _real_tokens_first(attention_mask)
+        order, lengths = real_tokens_first(attention_mask)
         attention_mask = attention_mask.gather(1, order)
         if inputs_embeds is None:
             if token_type_ids is not None:
                 token_type_ids = token_type_ids.gather(1, order)
             embeddings = self.embed(tokens.gather(1, order), attention_mask, token_type_ids)
         else:
-            embeddings = _reorder(tokens, order)
+            embeddings = reorder(tokens, order)
         states, final = self.lstm(embeddings.to(self.classifier.weight.dtype), lengths)
         pooled = self._pool(states, final, lengths)  # (batch, text_size)
         nothing = attention_mask.sum(dim=1, keepdim=True) == 0  # (batch, 1), rows without a real token
@@ -352,44 +350,6 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             if module.padding_idx is not None:
                 weight[module.padding_idx] = 0
             init.copy_(module.weight, weight)
-
-
-def _build_embedder(config: BiLSTMConfig) -> nn.Module:
-    if config.embedder_config is not None:
-        return _drop_pooler(AutoModel.from_config(config.embedder_config))
-    if config.vocab_size is None:
-        raise ValueError(
-            "the config has neither embedder_config (an encoder) nor vocab_size (a learned embedding)"
-        )
-    return nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
-
-
-def _drop_pooler(encoder: Any) -> nn.Module:
-    # BERT's pooler reads the first token only; nothing here uses it, and it would be saved with every model.
-    if getattr(encoder, "pooler", None) is not None:
-        encoder.pooler = None
-    return encoder
-
-
-def _real_tokens_first(attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The order that moves each row's real tokens to its front (batch, time), and their number (batch,), at least 1."""
-    real = attention_mask.long()
-    count = real.sum(dim=1)
-    padding = 1 - real
-    target = torch.where(real.bool(), real.cumsum(1) - 1, count.unsqueeze(1) + padding.cumsum(1) - 1)
-    source = torch.arange(real.shape[1], device=real.device).expand_as(real)
-    order = torch.zeros_like(target).scatter(1, target, source)
-    return order, count.clamp(min=1)
-
-
-def _reorder(states: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-    """Rows of ``states`` (batch, time, size) in the ``order`` (batch, time) of their positions."""
-    return states.gather(1, order.unsqueeze(-1).expand_as(states))
-
-
-def _at(states: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
-    """``states`` (batch, time, size) at one ``position`` (batch,) a row -> (batch, size)."""
-    return states[torch.arange(states.shape[0], device=states.device), position]
 
 
 BiLSTMForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")

@@ -1,17 +1,19 @@
 """From texts to predictions: batches of like length, memory bounded, the same answer in any company."""
 
 import logging
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
 
 import numpy as np
 
 from . import decision
+from .hub import HubOptions, Pushed
 from .windows import EncodedText, TextEncoder, Truncation, check_text, max_length_of
 
 if TYPE_CHECKING:
@@ -101,21 +103,22 @@ class Predictor:
         cls,
         model_id_or_path: str | Path | None = None,
         *,
-        revision: str | None = None,
         device: "str | torch.device | None" = None,
         dtype: "str | torch.dtype | None" = None,
         batch_size: int | Literal["auto"] = "auto",
         truncation: Truncation = "cut",
+        **options: Unpack[HubOptions],
     ) -> "Predictor":
         """Load a model and its tokenizer.
 
         Args:
             model_id_or_path: Folder or Hub id; ``None`` is the model in the package, which needs no network.
-            revision: Branch, tag or commit on the Hub.
             device: Where to run; ``None`` is the first GPU if there is one, else the CPU.
             dtype: ``"float32"`` (also ``None``), ``"bfloat16"`` or ``"float16"``.
             batch_size: See :class:`Predictor`.
             truncation: See :class:`Predictor`.
+            options: ``revision``, ``token``, ``cache_dir``, ``local_files_only``: see
+                :class:`bilstm_classifier.hub.HubOptions`.
 
         Raises:
             OSError: the model cannot be found, read or downloaded.
@@ -123,7 +126,7 @@ class Predictor:
         """
         import torch
 
-        from .hub import load_model
+        from .model_folder import load_model
 
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -131,13 +134,42 @@ class Predictor:
         if dtype not in ("float32", "bfloat16", "float16"):
             raise ValueError(f"dtype is {dtype!r}: expected 'float32', 'bfloat16' or 'float16'")
         source = DEFAULT_MODEL if model_id_or_path is None else model_id_or_path
-        model, tokenizer = load_model(source, revision=revision, dtype=getattr(torch, dtype))
+        model, tokenizer = load_model(source, dtype=getattr(torch, dtype), **options)
         try:
             model.to(device)
         except (RuntimeError, AssertionError) as error:
             reason = str(error).partition("\n")[0]
             raise ValueError(f"the device {str(device)!r} cannot be used: {reason}") from error
         return cls(model, tokenizer, batch_size=batch_size, truncation=truncation)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
+        token: str | bool | None = None,
+        include_embedder: bool = False,
+    ) -> Pushed:
+        """Upload the model with its tokenizer; see :func:`bilstm_classifier.push_model`, which pushes a saved folder.
+
+        Raises as that.
+        """
+        from .model_folder import save_model
+        from .publishing import push_model
+
+        with tempfile.TemporaryDirectory() as folder:
+            save_model(self.model, self.tokenizer, folder, include_embedder=include_embedder)
+            return push_model(
+                folder,
+                repo_id,
+                private=private,
+                revision=revision,
+                create_pr=create_pr,
+                token=token,
+                include_embedder=include_embedder,
+            )
 
     @cached_property
     def labels(self) -> list[str]:

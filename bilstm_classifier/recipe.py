@@ -10,6 +10,10 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 RECIPES = Path(str(resources.files(__package__) / "recipes"))
 Settings = TypeVar("Settings")
+SECTIONS = ("data", "model", "training", "card")
+# What the Hub takes for a language (ISO 639, or one of two words) and for the identifier of a licence.
+_LANGUAGE = re.compile(r"[a-z]{2,3}|code|multilingual")
+_LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
 def _option(default: Any, text: str) -> Any:
@@ -89,22 +93,52 @@ class ModelSettings:
         0.95, "answers less likely than where validation reaches this accuracy are called unsure"
     )
     early_stopping_patience: int = _option(0, "stop after this many evaluations without progress; 0 to go on")
+    include_embedder: bool = _option(
+        False, "save a frozen encoder of the Hub with the model, in place of its repository's name and commit"
+    )
     save_dtype: Literal["float16", "bfloat16", "float32"] = _option(
         "float16", "precision of the saved weights: `float16`, `bfloat16` or `float32`"
     )
 
 
+@dataclass
+class CardSettings:
+    """What the model's card cannot learn from the training itself; see :func:`bilstm_classifier.card.write_card`.
+
+    Raises:
+        ValueError: a language or a licence that the Hub would refuse, once the training is over.
+    """
+
+    language: list[str] = _option([], "language code(s) of the texts, such as ru, for the model's card")
+    license: str | None = _option(None, "licence of the trained model, such as mit, for its card")
+
+    def __post_init__(self) -> None:
+        for code in self.language:
+            if not _LANGUAGE.fullmatch(code):
+                raise ValueError(f"language is {code!r}, expected a code of two or three letters such as ru")
+        if self.license is not None and not _LICENSE.fullmatch(self.license):
+            raise ValueError(
+                f"license is {self.license!r}, expected an identifier in small letters such as mit, apache-2.0 or other"
+            )
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe's three sections; ``training`` holds arguments of ``transformers.TrainingArguments``."""
+    """A recipe's four sections; ``training`` holds arguments of ``transformers.TrainingArguments``."""
 
     data: DataSettings
     model: ModelSettings
     training: dict[str, Any]
+    card: CardSettings
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain data."""
-        return {"data": asdict(self.data), "model": asdict(self.model), "training": dict(self.training)}
+        return {
+            "data": asdict(self.data),
+            "model": asdict(self.model),
+            "training": dict(self.training),
+            "card": asdict(self.card),
+        }
 
 
 def recipe_names() -> list[str]:
@@ -119,7 +153,7 @@ def load_recipe(name_or_path: str | Path | None) -> Recipe:
         ValueError: there is no such recipe, or it has a section, a key or a value that is not known.
     """
     if name_or_path is None:
-        return Recipe(DataSettings(), ModelSettings(), {})
+        return Recipe(DataSettings(), ModelSettings(), {}, CardSettings())
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = RECIPES / f"{name_or_path}.yaml"
@@ -132,16 +166,16 @@ def load_recipe(name_or_path: str | Path | None) -> Recipe:
         _settings(DataSettings, sections["data"], f"{path}, section data"),
         _settings(ModelSettings, sections["model"], f"{path}, section model"),
         _training_arguments(sections["training"], f"{path}, section training"),
+        _settings(CardSettings, sections["card"], f"{path}, section card"),
     )
 
 
 def _sections(path: Path) -> dict[str, Mapping[str, Any]]:
     content = _read_yaml(path)
-    names = ("data", "model", "training")
-    if not isinstance(content, Mapping) or not set(content) <= set(names):
+    if not isinstance(content, Mapping) or not set(content) <= set(SECTIONS):
         found = ", ".join(map(str, content)) if isinstance(content, Mapping) else _kind_name(content)
-        raise ValueError(f"{path} holds {found}: expected the sections data, model and training")
-    sections = {name: {} if content.get(name) is None else content[name] for name in names}
+        raise ValueError(f"{path} holds {found}: expected the sections {', '.join(SECTIONS)}")
+    sections = {name: {} if content.get(name) is None else content[name] for name in SECTIONS}
     for name, section in sections.items():
         if not isinstance(section, Mapping):
             raise ValueError(
@@ -171,7 +205,10 @@ def _settings(kind: type[Settings], values: Mapping[str, Any], where: str) -> Se
     for name, value in values.items():
         if not _fits(value, kinds[name]):
             raise ValueError(f"{where}: {name} is {value!r}, expected {_expectation(kinds[name])}")
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def _training_arguments(values: Mapping[str, Any], where: str) -> dict[str, Any]:

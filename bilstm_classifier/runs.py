@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from .files import write_text
-from .recipe import DataSettings, ModelSettings, load_recipe
+from .recipe import CardSettings, DataSettings, ModelSettings, load_recipe
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -22,13 +22,21 @@ OF_THE_PLACE = {"output_dir", "use_cpu", "dataloader_pin_memory", "disable_tqdm"
     "hub_token",
     "hub_model_id",
     "hub_private_repo",
+    "hub_revision",
 }
 
 
 def claim(
-    folder: Path, data: DataSettings, model: ModelSettings, args: "TrainingArguments", splits: "DatasetDict"
+    folder: Path,
+    data: DataSettings,
+    model: ModelSettings,
+    args: "TrainingArguments",
+    card: CardSettings,
+    splits: "DatasetDict",
 ) -> None:
     """Make ``folder`` that of a run: write its settings, or see that those of the run in it are the same.
+
+    Only what the card says may change: it is no part of what the run is.
 
     Raises:
         ValueError: the folder holds another run, or checkpoints of something else.
@@ -42,13 +50,26 @@ def claim(
     settings = {"data": asdict(data), "model": asdict(model), "training": training}
     rows = _fingerprint(splits)
     if (folder / SETTINGS_FILE).is_file():
-        _compare(folder, settings, rows)
+        before = yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")) or {}
+        _compare(folder, before, settings, rows)
+        if before.get("card") != asdict(card):
+            _write_settings(folder, before | {"card": asdict(card)})
         return
     if next(folder.glob("checkpoint-*"), None) is not None:
         raise ValueError(f"{folder} holds checkpoints of something else: choose another --output_dir")
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / SPLITS_FILE, rows)
-    write_text(folder / SETTINGS_FILE, yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
+    _write_settings(folder, settings | {"card": asdict(card)})
+
+
+def hub_sources(data: DataSettings, model: ModelSettings) -> list[str]:
+    """Which of data set and embedder are repositories on the Hub: seen from elsewhere, ``a/b`` may be a folder too."""
+    sources = (data.dataset, model.embedder)
+    return [
+        source
+        for source in sources
+        if source is not None and source != "default_model" and not Path(source).expanduser().exists()
+    ]
 
 
 def data_settings(folder: str | Path | None, dataset: str) -> DataSettings:
@@ -64,8 +85,11 @@ def _same(first: str, second: str) -> bool:
     return first == second or Path(first).resolve() == Path(second).resolve()
 
 
-def _compare(folder: Path, settings: dict[str, Any], rows: str) -> None:
-    before = yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")) or {}
+def _write_settings(folder: Path, settings: dict[str, Any]) -> None:
+    write_text(folder / SETTINGS_FILE, yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
+
+
+def _compare(folder: Path, before: dict[str, Any], settings: dict[str, Any], rows: str) -> None:
     # a run of an earlier release knows nothing of a newer setting: it had what is the default now
     defaults: dict[str, Any] = {"data": asdict(DataSettings()), "model": asdict(ModelSettings())}
     for section, values in settings.items():

@@ -6,13 +6,15 @@ each a stream of rows that can be started again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
+from .hub import HubOptions
 from .reading import Table, open_table
 
 if TYPE_CHECKING:
@@ -77,16 +79,16 @@ class Source:
 def open_source(
     source: str | Path,
     config_name: str | None = None,
-    revision: str | None = None,
     expected_columns: Sequence[str] = (),
+    **hub: Unpack[HubOptions],
 ) -> Source:
     """Opens a file or folder where there is one of that name, else a data set on the Hub.
 
     Args:
         source: a path, or the id of a data set on the Hub.
         config_name: the configuration of a Hub data set.
-        revision: the commit, branch or tag of a Hub data set.
         expected_columns: column names the caller will ask for (they tell a header from a first row).
+        hub: how to reach a Hub data set.
 
     Raises:
         FileNotFoundError: there is no such file, folder or data set.
@@ -95,8 +97,8 @@ def open_source(
     """
     path = Path(source).expanduser()
     if not path.exists() and not _names_a_path(source):
-        return _open_hub(str(source), config_name, revision)
-    if config_name or revision:
+        return _open_hub(str(source), config_name, hub)
+    if config_name or hub.get("revision"):
         raise ValueError(
             f"{source}: config_name and revision belong to data sets on the Hub, not to local files"
         )
@@ -179,14 +181,16 @@ def _open_saved(folder: Path) -> Source:
     return _from_datasets(str(folder), loaded)
 
 
-def _open_hub(name: str, config_name: str | None, revision: str | None) -> Source:
+def _open_hub(name: str, config_name: str | None, hub: HubOptions) -> Source:
     import datasets
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
     from huggingface_hub import errors
 
-    where = f"{name} at revision {revision}" if revision else name
+    options = dict(hub)
+    where = f"{name} at revision {options['revision']}" if options.get("revision") else name
     try:
-        loaded = datasets.load_dataset(name, name=config_name, revision=revision)
+        with _offline_if(bool(options.pop("local_files_only", False))):
+            loaded = datasets.load_dataset(name, name=config_name, **options)
     except (DatasetNotFoundError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         raise FileNotFoundError(
             f"{where}: no file or folder of that name here, and no such data set on the Hub "
@@ -205,6 +209,18 @@ def _open_hub(name: str, config_name: str | None, revision: str | None) -> Sourc
     except (DatasetsError, FileNotFoundError, ValueError, RuntimeError) as error:
         raise ValueError(f"{where}: the data set cannot be loaded: {_first_line(error)}") from error
     return _from_datasets(name, loaded)
+
+
+@contextlib.contextmanager
+def _offline_if(wanted: bool) -> Iterator[None]:
+    """For a while as with ``HF_HUB_OFFLINE=1``, since ``load_dataset`` has no ``local_files_only``."""
+    from datasets import config
+
+    before, config.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE or wanted
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before
 
 
 def _from_datasets(name: str, loaded: datasets.Dataset | datasets.DatasetDict) -> Source:

@@ -22,14 +22,19 @@ def train_character_tokenizer(
     Raises:
         ValueError: no characters in ``texts``, or ``max_vocabulary`` below 3.
     """
-    from tokenizers import Regex, pre_tokenizers
-
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)
-    # "[\s\S]" and not "": an empty pattern splits every character off as well, but drops none of them in any release
-    split = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    return _fast(_word_level(counts, max_vocabulary, split), max_length)
+    return _fast(_word_level(counts, max_vocabulary, _each_character()), max_length)
+
+
+def character_tokenizer(vocabulary: dict[str, int], *, max_length: int = 256) -> "PreTrainedTokenizerFast":
+    """As :func:`train_character_tokenizer` makes it, with a ``vocabulary`` that is known: ``<PAD>`` 0, ``<UNK>`` 1."""
+    from tokenizers import Tokenizer, models
+
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
+    tokenizer.pre_tokenizer = _each_character()
+    return _fast(tokenizer, max_length)
 
 
 def train_word_tokenizer(
@@ -52,6 +57,13 @@ def train_word_tokenizer(
     tokenizer = _word_level(counts, max_vocabulary, split)
     tokenizer.normalizer = normalizer
     return _fast(tokenizer, max_length)
+
+
+def _each_character() -> "PreTokenizer":
+    from tokenizers import Regex, pre_tokenizers
+
+    # "[\s\S]" and not "": an empty pattern splits every character off as well, but drops none of them in any release
+    return pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
 
 
 def _word_level(counts: Counter[str], max_vocabulary: int, split: "PreTokenizer") -> "Tokenizer":

@@ -24,6 +24,7 @@ from transformers import (
 from . import plots
 from .augmentation import with_damaged_copies
 from .calibration import fit_temperature, unsure_bound
+from .card import write_card
 from .checkpoints import MarkComplete, last_complete
 from .configuration import BiLSTMConfig
 from .data import load_dataset_dict
@@ -31,11 +32,13 @@ from .decision import probabilities
 from .embedding_store import EmbeddingStore, StoredCollator
 from .evaluation import TextCollator, compute_metrics, encode_split, evaluate_model
 from .files import write_text
-from .hub import load_model, push_model, save_model
+from .hub import require_repo_id
+from .model_folder import load_model, save_model
 from .modeling import BiLSTMForSequenceClassification
 from .predictor import DEFAULT_MODEL
-from .recipe import DataSettings, ModelSettings, load_recipe
-from .runs import claim
+from .publishing import push_model
+from .recipe import CardSettings, DataSettings, ModelSettings, load_recipe
+from .runs import claim, hub_sources
 from .teacher import check_teacher, with_teacher
 from .tokenization import train_character_tokenizer, train_word_tokenizer
 
@@ -58,21 +61,27 @@ DEFAULTS = {
 
 def parse_settings(
     recipe: str | Path | None, arguments: Sequence[str] | dict[str, Any]
-) -> tuple[DataSettings, ModelSettings, TrainingArguments]:
+) -> tuple[DataSettings, ModelSettings, TrainingArguments, CardSettings]:
     """A recipe's settings with ``arguments`` (a command line's, or by name) in place of the recipe's own.
 
     Raises:
         ValueError: an unknown recipe, key or value.
     """
     loaded = load_recipe(recipe)
-    values = {**asdict(loaded.data), **asdict(loaded.model), **DEFAULTS, **loaded.training}
+    values = {
+        **asdict(loaded.data),
+        **asdict(loaded.model),
+        **asdict(loaded.card),
+        **DEFAULTS,
+        **loaded.training,
+    }
     values["use_cpu"] = not torch.accelerator.is_available()
     if values.get("bf16") and not _bfloat16_is_fast():
         values["bf16"] = False
         logger.info("bf16 of the recipe is left out: this machine computes it no faster than float32")
     values.setdefault("output_dir", f"runs/{Path(recipe).stem if recipe else 'model'}")
     parser = HfArgumentParser(
-        [DataSettings, ModelSettings, TrainingArguments],
+        [DataSettings, ModelSettings, TrainingArguments, CardSettings],
         usage="bilstm-classifier train [--recipe NAME_OR_FILE] [--OPTION VALUE ...]",
         allow_abbrev=False,
     )
@@ -88,8 +97,8 @@ def parse_settings(
 def train_model(recipe: str | Path | None = None, **overrides: Any) -> dict[str, Any]:
     """Train by a recipe (a name in the package or a YAML file), any of its settings overridden by name.
 
-    The run's folder ``output_dir`` then holds the model, ``recipe.yaml``, ``metrics.json`` and pictures. A run that was
-    interrupted goes on from its last complete checkpoint when it is started again with the same settings.
+    The run's folder ``output_dir`` then holds the model, its card, ``recipe.yaml``, ``metrics.json`` and pictures. A
+    run that was interrupted goes on from its last complete checkpoint when it is started again with the same settings.
 
     Example:
         ``train_model("default_model", dataset="reviews.csv", output_dir="runs/reviews", num_train_epochs=5)``
@@ -104,11 +113,15 @@ def train_model(recipe: str | Path | None = None, **overrides: Any) -> dict[str,
     return run_training(*parse_settings(recipe, overrides))
 
 
-def run_training(data: DataSettings, model: ModelSettings, args: TrainingArguments) -> dict[str, Any]:
+def run_training(
+    data: DataSettings, model: ModelSettings, args: TrainingArguments, card: CardSettings | None = None
+) -> dict[str, Any]:
     """:func:`train_model` with its settings as objects."""
     push, args.push_to_hub = args.push_to_hub, False  # the Trainer would push pickles
-    if push and not args.hub_model_id:
-        raise ValueError("--push_to_hub needs --hub_model_id owner/name")
+    if push:
+        if not args.hub_model_id:
+            raise ValueError("--push_to_hub needs --hub_model_id owner/name")
+        require_repo_id(args.hub_model_id)
     args.save_total_limit = max(args.save_total_limit or LEAST_CHECKPOINTS, LEAST_CHECKPOINTS)
     args.remove_unused_columns = False
     args.dataloader_pin_memory = args.device.type == "cuda"
@@ -130,21 +143,33 @@ def run_training(data: DataSettings, model: ModelSettings, args: TrainingArgumen
         )
     check_teacher(np.asarray(splits["train"]["labels"]), data.teacher_share, args.label_smoothing_factor)
     # no sooner: settings or data that cannot be used must leave the folder free
-    claim(output_dir, data, model, args, splits)
+    claim(output_dir, data, model, args, card or CardSettings(), splits)
     trainer = _trainer(classifier, tokenizer, splits, data, model, args)
     trainer.train(resume_from_checkpoint=_resume_point(output_dir))
     _calibrate(classifier, trainer, model.sure_accuracy)
     save_model(
-        classifier, tokenizer, output_dir, max_length=model.max_length, dtype=getattr(torch, model.save_dtype)
+        classifier,
+        tokenizer,
+        output_dir,
+        max_length=model.max_length,
+        dtype=getattr(torch, model.save_dtype),
+        include_embedder=model.include_embedder,
     )
     if any("loss" in entry or "eval_loss" in entry for entry in trainer.state.log_history):
         plots.plot_loss_curves(trainer.state.log_history, output_dir / "loss_curves.png")
-    metrics = _report(output_dir, trainer, splits, args)
+    metrics = _report(output_dir, trainer, splits, args, hub_sources(data, model))
+    write_card(output_dir)
     shutil.rmtree(output_dir / "embeddings", ignore_errors=True)
-    if push:
-        url = push_model(output_dir, args.hub_model_id, private=args.hub_private_repo, token=args.hub_token)
-        logger.info("pushed to %s", url)
     logger.info('the model is in %s: bilstm-classifier predict --model %s "..."', output_dir, output_dir)
+    if push:
+        pushed = push_model(
+            output_dir,
+            args.hub_model_id,
+            private=args.hub_private_repo,
+            revision=args.hub_revision,
+            token=args.hub_token,
+        )
+        logger.info("pushed to %s" if pushed.changed else "%s has it all already", pushed.url)
     return metrics
 
 
@@ -354,13 +379,14 @@ def _draw_data(output_dir: Path, splits: "DatasetDict", encoded: dict[str, Any],
 
 
 def _report(
-    output_dir: Path, trainer: Trainer, splits: "DatasetDict", args: TrainingArguments
+    output_dir: Path, trainer: Trainer, splits: "DatasetDict", args: TrainingArguments, from_hub: list[str]
 ) -> dict[str, Any]:
     """Evaluate the model as it was saved, and write ``metrics.json`` and the confusion matrix."""
     metrics: dict[str, Any] = {
         "steps": trainer.state.global_step,
         "epochs": trainer.state.epoch,
         "rows": {name: len(rows) for name, rows in splits.items()},
+        "hub_sources": from_hub,
     }
     for split in ("validation", "test"):
         metrics[split] = evaluate_model(output_dir, splits[split], batch_size=args.per_device_eval_batch_size)

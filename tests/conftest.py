@@ -15,7 +15,7 @@ import torch
 from transformers import BertConfig, PreTrainedTokenizerFast
 
 from bilstm_classifier import BiLSTMConfig, BiLSTMForSequenceClassification, train_word_tokenizer
-from bilstm_classifier.hub import save_model
+from bilstm_classifier.model_folder import save_model
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared" / "data"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import LABELS, TEXTS, tiny_bert_config, tiny_model
-from loopback_hub import LoopbackHub
+from hub.server import LoopbackHub
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     AutoConfig,
@@ -21,7 +21,7 @@ from transformers import (
 
 from bilstm_classifier import BiLSTMConfig, BiLSTMForSequenceClassification, Predictor
 from bilstm_classifier.configuration import POOLINGS
-from bilstm_classifier.hub import save_model
+from bilstm_classifier.model_folder import save_model
 from bilstm_classifier.predictor import DEFAULT_MODEL
 
 LONG_TEXT = " ".join(TEXTS * 5)

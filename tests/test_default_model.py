@@ -36,6 +36,7 @@ def test_it_is_small_and_holds_nothing_else():
     files = {path.name: path.stat().st_size for path in DEFAULT_MODEL.iterdir()}
     assert set(files) == {
         "config.json",
+        "confusion_matrix.png",
         "metrics.json",
         "model.safetensors",
         "tokenizer.json",
@@ -132,5 +133,11 @@ def test_a_wheel_holds_all_that_is_needed(tmp_path):
     import zipfile
 
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
-    for name in ("py.typed", "sample_news.tsv", "recipes/rus_news.yaml", "default_model/model.safetensors"):
+    for name in (
+        "py.typed",
+        "card_template.md",
+        "sample_news.tsv",
+        "recipes/rus_news.yaml",
+        "default_model/model.safetensors",
+    ):
         assert f"bilstm_classifier/{name}" in names

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import datasets
 import pytest
-from loopback_hub import OWNER, LoopbackHub, client
+from hub.clients import client
+from hub.server import OWNER, LoopbackHub
 from news_files import prepare_news, without_pictures, words
 
 from news.hub_sources import is_data_set  # isort: skip

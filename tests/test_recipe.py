@@ -6,7 +6,14 @@ from conftest import LABELS, tiny_bert_config
 from transformers import TrainingArguments
 
 from bilstm_classifier import BiLSTMConfig, train_model
-from bilstm_classifier.recipe import DataSettings, ModelSettings, describe, load_recipe, recipe_names
+from bilstm_classifier.recipe import (
+    CardSettings,
+    DataSettings,
+    ModelSettings,
+    describe,
+    load_recipe,
+    recipe_names,
+)
 from bilstm_classifier.trainer import parse_settings
 
 SMALL_RUN = {
@@ -41,10 +48,11 @@ def test_recipe_of_the_package_is_valid(name, tmp_path):
     recipe = load_recipe(name)
     assert recipe.data.dataset or name == "default_model", "the default model's data is prepared first"
     assert recipe.training.keys() <= {item.name for item in fields(TrainingArguments)}
-    data, model, args = parse_settings(
+    data, model, args, card = parse_settings(
         name, ["--output_dir", str(tmp_path), "--bf16", "False", "--fp16", "False"]
     )
-    assert (data, model) == (recipe.data, recipe.model)
+    assert (data, model, card) == (recipe.data, recipe.model, recipe.card)
+    assert (card.language, card.license) == (["ru"], None)
     assert args.learning_rate == recipe.training["learning_rate"]
     config = BiLSTMConfig(
         embedder_config=tiny_bert_config(),
@@ -76,11 +84,13 @@ def test_no_recipe_is_the_defaults():
         "data": asdict(DataSettings()),
         "model": asdict(ModelSettings()),
         "training": {},
+        "card": {"language": [], "license": None},
     }
 
 
 def test_arguments_override_the_recipe(tmp_path):
     arguments = "--learning_rate 1e-3 --max_length 64 --pooling max --dataset x.csv --text_columns title body"
+    arguments += " --language ru be --license mit"
     by_line = parse_settings("rus_news", [*arguments.split(), "--output_dir", str(tmp_path)])
     by_name = parse_settings(
         "rus_news",
@@ -90,10 +100,13 @@ def test_arguments_override_the_recipe(tmp_path):
             "pooling": "max",
             "dataset": "x.csv",
             "text_columns": ["title", "body"],
+            "language": ["ru", "be"],
+            "license": "mit",
             "output_dir": str(tmp_path),
         },
     )
-    for data, model, args in (by_line, by_name):
+    for data, model, args, card in (by_line, by_name):
+        assert card == CardSettings(["ru", "be"], "mit")
         assert (data.dataset, data.text_columns, data.label_column) == ("x.csv", ["title", "body"], "labels")
         assert (model.max_length, model.pooling, model.lstm_hidden_size) == (64, "max", 256)
         assert (args.learning_rate, args.weight_decay) == (1e-3, 0.01)
@@ -106,7 +119,7 @@ def test_arguments_override_the_recipe(tmp_path):
 def test_switches_on_the_command_line(write, tmp_path):
     recipe = write("model: {cache_embeddings: true, bidirectional: true}")
     arguments = ["--cache_embeddings", "false", "--no_bidirectional", "--output_dir", str(tmp_path)]
-    _, model, _ = parse_settings(recipe, arguments)
+    _, model, *_ = parse_settings(recipe, arguments)
     assert (model.cache_embeddings, model.bidirectional, model.freeze_embedder) == (False, False, True)
 
 
@@ -134,7 +147,7 @@ def test_sections_may_be_empty_or_missing(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds nothing: expected the sections data, model and training"),
+        ("", "holds nothing: expected the sections data, model, training, card"),
         ("- data\n- model", "holds a list: expected the sections"),
         ("just words", "holds a str: expected the sections"),
         ("data: {}\noptimizer: {}", "holds data, optimizer: expected the sections"),
@@ -166,6 +179,16 @@ def test_sections_may_be_empty_or_missing(write):
             "class_names is \\[True, False\\], expected a list of texts \\(quote",
         ),
         ("data: {split_seed: null}", "split_seed is None, expected a whole number"),
+        (
+            "card: {license: MIT License}",
+            "section card: license is 'MIT License', expected an identifier in small",
+        ),
+        (
+            "card: {language: [Russian]}",
+            "section card: language is 'Russian', expected a code of two or three",
+        ),
+        ("card: {language: [no]}", "language is \\[False\\], expected a list of texts \\(quote"),
+        ("card: {licence: mit}", "section card: unknown key 'licence'.* did you mean license"),
         ("data: [unclosed", "cannot be read as YAML: while parsing"),
         ("data: {a: 1}\n\tmodel: {}", "cannot be read as YAML"),
         (
@@ -209,7 +232,7 @@ def test_unknown_names_are_refused():
 
 
 def test_help_names_every_option():
-    for kind in (DataSettings, ModelSettings):
+    for kind in (DataSettings, ModelSettings, CardSettings):
         lines = describe(kind)
         assert [line.split()[0] for line in lines] == [f"--{item.name}" for item in fields(kind)]
         assert all(len(line.split()) > 1 for line in lines)
@@ -219,12 +242,13 @@ def test_recipe_of_a_run_can_be_given_again(news_csv, tmp_path):
     first = tmp_path / "first"
     metrics = train_model(dataset=str(news_csv), output_dir=str(first), **SMALL_RUN)
     written = first / "recipe.yaml"
-    data, model, args = parse_settings(
+    data, model, args, card = parse_settings(
         None, {"dataset": str(news_csv), "output_dir": str(first), **SMALL_RUN}
     )
     again = parse_settings(written, ["--output_dir", str(first)])
-    assert again[:2] == (data, model)
-    assert again[2].to_dict() == args.to_dict()
+    assert (*again[:2], again[3]) == (data, model, card)
+    # of the place, not of the run: without an option it depends on how talkative transformers is
+    assert again[2].to_dict() | {"disable_tqdm": True} == args.to_dict()
     assert train_model(written, output_dir=str(tmp_path / "second"))["test"]["loss"] == pytest.approx(
         metrics["test"]["loss"]
     )

@@ -99,6 +99,18 @@ def test_the_marks_of_a_document_are_needed():
         reporting._between("before", "new")
 
 
+def test_the_card_has_every_place_filled(results, tmp_path, monkeypatch):
+    card = reporting.card(results)
+    assert reporting.full_report(results) in card
+    assert reporting.sources() in card
+    assert "{{" not in card
+    (tmp_path / "training").symlink_to(reporting.ROOT / "training")
+    (tmp_path / "model_card.md").write_text("{{ results }} {{ nothing }}", encoding="utf-8")
+    monkeypatch.setattr(reporting, "ROOT", tmp_path)
+    with pytest.raises(ValueError, match=r"model_card\.md holds a place that nothing fills: 'nothing'"):
+        reporting.card(results)
+
+
 def test_headlines_and_articles_are_counted_apart():
     texts = ["коротко", "д" * 151, "тоже коротко"]
     found = measuring.by_length(texts, [0, 1, 1], np.array([0, 0, 1]))

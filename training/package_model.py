@@ -36,8 +36,10 @@ def main(run: Path) -> None:
             shutil.copyfile(run / name, temporary)
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     del config["auto_map"]
+    if config.get("embedder_config"):
+        config["embedder_config"]["_name_or_path"] = ""  # a folder on the machine that trained it
     write_text(DEFAULT_MODEL / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
-    # the figures and the card are those of the model before, until the leaderboard is run
+    # the figures, the card and its picture are those of the model before, until the leaderboard is run
     (DEFAULT_MODEL / "metrics.json").unlink(missing_ok=True)
     write_text(GOLDEN, json.dumps(golden_answers(), ensure_ascii=False, indent=1) + "\n")
 

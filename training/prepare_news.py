@@ -38,6 +38,7 @@ import datasets
 from news.balance import NONE, balance_rows, check_balance
 from news.corpus import check_output, format_table, table_of, write_corpus
 from news.data_sheet import measure
+from news.hub_corpus import push_corpus
 from news.hub_sources import deal_data_set, is_data_set
 from news.readers import load_sources, read_source
 from news.readings import Reading, load_readings
@@ -54,6 +55,8 @@ from news.stories import (
     split_hash,
 )
 
+from bilstm_classifier.hub import require_repo_id
+
 logger = logging.getLogger("prepare_news")
 
 HERE = Path(__file__).resolve().parent
@@ -64,10 +67,15 @@ FROZEN = HERE / "news" / "frozen.json"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, or 2 after an error of the user's."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.public and not arguments.push_to_hub:
+        parser.error("--public is of use with --push_to_hub alone")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     datasets.disable_progress_bars()  # the files are small, and the bars would hide the counts
     try:
+        if arguments.push_to_hub:
+            require_repo_id(arguments.push_to_hub)
         report = prepare_news(
             arguments.source,
             arguments.output,
@@ -92,6 +100,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     sizes = ", ".join(f"{name} {split['rows']}" for name, split in report["splits"].items())
     logger.info("wrote %s: %s", arguments.output, sizes)
     print(format_table(report["table"]))
+    if arguments.push_to_hub:
+        try:
+            pushed = push_corpus(arguments.output, arguments.push_to_hub, private=not arguments.public)
+        except (OSError, ValueError) as error:
+            logger.error("error: %s", error)
+            return 2
+        logger.info("pushed to %s" if pushed.changed else "%s has it all already", pushed.url)
     return 0
 
 
@@ -240,6 +255,12 @@ def _parser() -> argparse.ArgumentParser:
         help="rows of each category in train: none (as they come), down (as many as the rarest has), up (as "
         "many as the most frequent has, rows repeated) or a number",
     )
+    parser.add_argument(
+        "--push_to_hub",
+        metavar="OWNER/NAME",
+        help="upload the corpus as a data set, with its card; private, since most texts belong to their publishers",
+    )
+    parser.add_argument("--public", action="store_true", help="let everyone see a data set that is made")
     return parser
 
 

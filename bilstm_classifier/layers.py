@@ -1,0 +1,90 @@
+"""What stands on the embedder: LSTM layers that padding never enters, and attention over tokens.
+
+This file travels with a model as remote code, as ``configuration.py`` and ``modeling.py`` do.
+"""
+
+from typing import cast
+
+import torch
+from torch import nn
+
+from .configuration import BiLSTMConfig
+
+
+class BiLSTM(nn.Module):
+    """A stack of LSTM layers in one or two directions over right-padded rows.
+
+    One-way ``nn.LSTM`` modules, since a bidirectional one cannot reverse each row within its own length.
+    """
+
+    def __init__(self, config: BiLSTMConfig):
+        super().__init__()
+        directions = 2 if config.bidirectional else 1
+        widths = [config.embedding_size] + [config.text_size] * (config.lstm_num_layers - 1)
+        self.layers = nn.ModuleList(
+            nn.ModuleList(
+                nn.LSTM(width, config.lstm_hidden_size, batch_first=True) for _ in range(directions)
+            )
+            for width in widths
+        )
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, embeddings: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read ``embeddings`` (batch, time, embedding) whose first ``lengths`` (batch,) positions are real.
+
+        Returns:
+            The states in reading order (batch, time, directions x hidden), those of padding meaningless, and each
+            direction's state after its whole text (batch, directions x hidden).
+        """
+        time = torch.arange(embeddings.shape[1], device=embeddings.device).unsqueeze(0)  # (1, time)
+        ends = lengths.unsqueeze(1)  # (batch, 1)
+        reversal = torch.where(time < ends, ends - 1 - time, time)  # (batch, time), its own inverse
+        states = embeddings
+        for depth, layer in enumerate(self.layers):
+            if depth:
+                states = self.dropout(states)
+            forward, *backward = cast(nn.ModuleList, layer)
+            outputs = [forward(states)[0]]  # (batch, time, hidden)
+            finals = [_at(outputs[0], lengths - 1)]
+            for lstm in backward:
+                output = lstm(reorder(states, reversal))[0]
+                finals.append(_at(output, lengths - 1))
+                outputs.append(reorder(output, reversal))
+            states = torch.cat(outputs, dim=-1)  # (batch, time, directions x hidden)
+        return states, torch.cat(finals, dim=-1)
+
+
+class AttentionPooling(nn.Module):
+    """A learned softmax over tokens: Yang et al. 2016, "Hierarchical Attention Networks", section 2.2."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.projection = nn.Linear(size, size)
+        self.score = nn.Linear(size, 1, bias=False)
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """``states`` (batch, time, size) and boolean ``mask`` (batch, time) -> (batch, size)."""
+        scores = self.score(torch.tanh(self.projection(states))).squeeze(-1)  # (batch, time)
+        weights = scores.float().masked_fill(~mask, float("-inf")).softmax(dim=-1)
+        return torch.einsum("bt,btd->bd", weights.to(states.dtype), states)
+
+
+def real_tokens_first(attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The order that moves each row's real tokens to its front (batch, time), and their number (batch,), at least 1."""
+    real = attention_mask.long()
+    count = real.sum(dim=1)
+    padding = 1 - real
+    target = torch.where(real.bool(), real.cumsum(1) - 1, count.unsqueeze(1) + padding.cumsum(1) - 1)
+    source = torch.arange(real.shape[1], device=real.device).expand_as(real)
+    order = torch.zeros_like(target).scatter(1, target, source)
+    return order, count.clamp(min=1)
+
+
+def reorder(states: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    """Rows of ``states`` (batch, time, size) in the ``order`` (batch, time) of their positions."""
+    return states.gather(1, order.unsqueeze(-1).expand_as(states))
+
+
+def _at(states: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+    """``states`` (batch, time, size) at one ``position`` (batch,) a row -> (batch, size)."""
+    return states[torch.arange(states.shape[0], device=states.device), position]

@@ -1,0 +1,279 @@
+"""A model and its tokenizer in a folder: saved whole or not at all, loaded whole or refused in one sentence."""
+
+import contextlib
+import copy
+import fnmatch
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from filelock import FileLock
+
+from .files import make_readable
+from .hub import HubOptions, download, first_line
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    from .configuration import BiLSTMConfig
+    from .modeling import BiLSTMForSequenceClassification
+
+# What is fetched from a repository to load a model: neither code nor pickles.
+LOADED = ("config.json", "model*.safetensors*", "tokenizer*", "special_tokens_map.json")
+EMBEDDER = ("config.json", "model*.safetensors*")
+STAGING = ".save.tmp-"
+
+
+def load_model(
+    source: str | Path, *, dtype: "torch.dtype | None" = None, **options: Unpack[HubOptions]
+) -> "tuple[BiLSTMForSequenceClassification, PreTrainedTokenizerFast]":
+    """Load a model of this package and its tokenizer from a folder or the Hub.
+
+    Args:
+        source: Folder or Hub id.
+        dtype: Precision of the weights in memory; ``None`` is float32.
+        options: See :class:`bilstm_classifier.hub.HubOptions`.
+
+    Raises:
+        OSError: the source, or the embedder that it names, cannot be found, read or downloaded.
+        ValueError: it is not a model of this package, a file is damaged, or a weight is missing.
+    """
+    from transformers import AutoTokenizer
+
+    name = os.path.expanduser(source)
+    folder = Path(name) if looks_like_path(name) else download(name, LOADED, **options)
+    config = load_config(folder, name)
+    fetch_embedder(config, name, options)
+    model = _load_weights(folder, name, config, dtype, options)
+    with _reading("tokenizer", name):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    return model, tokenizer
+
+
+def save_model(
+    model: "BiLSTMForSequenceClassification",
+    tokenizer: "PreTrainedTokenizerFast",
+    folder: str | Path,
+    *,
+    max_length: int | None = None,
+    dtype: "torch.dtype | None" = None,
+    include_embedder: bool = False,
+) -> Path:
+    """Save a model with its tokenizer: config, weights as safetensors, tokenizer with its truncation, model code.
+
+    An interrupted save leaves no folder that loads with parts of two models.
+
+    Args:
+        model: The classifier; it is not changed.
+        tokenizer: Its fast tokenizer.
+        folder: Where to; other files in it are left alone.
+        max_length: Tokens the model reads, stored with the tokenizer; ``None`` leaves what it says as it is.
+        dtype: Precision of the stored weights; ``None`` is the model's own. What loads them computes in the model's
+            own all the same: half precision is slower than float32 on a CPU that has no units for it.
+        include_embedder: Save a frozen embedder's weights too where the config names the repository that has them.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with staged(folder) as staging:
+        write_model(
+            model, tokenizer, staging, max_length=max_length, dtype=dtype, include_embedder=include_embedder
+        )
+    return folder
+
+
+@contextlib.contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """An empty folder to write a model to; its files take their places in ``folder`` when the block ends without error.
+
+    Parts of two models never meet: a model's files that the new one does not have are removed.
+    """
+    lock = folder / ".save.lock"
+    with FileLock(lock):  # two processes at once would leave parts of both
+        for left in folder.glob(f"{STAGING}*"):  # by a save that was killed
+            shutil.rmtree(left)
+        staging = Path(tempfile.mkdtemp(dir=folder, prefix=STAGING))
+        try:
+            yield staging
+            files = sorted(path.name for path in staging.iterdir())
+            # from here until config.json is back, last of all, the folder is no model
+            (folder / "config.json").unlink(missing_ok=True)
+            for path in folder.iterdir():
+                if path.is_file() and path.name not in files and matches(path.name, LOADED):
+                    path.unlink()
+            for name in sorted(files, key=lambda name: name == "config.json"):
+                make_readable(staging / name)
+                os.replace(staging / name, folder / name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a file's name matches one of the patterns."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def looks_like_path(source: str) -> bool:
+    """Whether ``source`` names a place on this machine rather than a repository ``owner/name`` on the Hub."""
+    return Path(source).exists() or source.startswith((".", "/", "~", os.sep)) or source.count("/") > 1
+
+
+def _check_is_model(folder: Path, name: str) -> None:
+    if not (folder / "config.json").is_file():
+        nowhere = looks_like_path(name) and not folder.is_dir()
+        what = "is not a folder" if nowhere else "has no config.json"
+        raise FileNotFoundError(
+            f"{name} {what}: expected a folder saved by save_pretrained or `bilstm-classifier train`, or a Hub id"
+        )
+
+
+def load_config(folder: Path, name: str) -> "BiLSTMConfig":
+    """The config of the model ``name`` in ``folder``.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+        ValueError: it is not that of a model of this package, or of a newer release of it, or is damaged.
+    """
+    from transformers import PreTrainedConfig
+
+    from .configuration import FORMAT_VERSION, BiLSTMConfig
+
+    _check_is_model(folder, name)
+
+    with _reading("config", name):
+        settings, _ = PreTrainedConfig.get_config_dict(folder)
+        found = settings.get("model_type")
+    if found != BiLSTMConfig.model_type:
+        raise ValueError(
+            f"{name} holds {f'a {found!r} model' if found else 'no model'}: expected {BiLSTMConfig.model_type!r}; "
+            "to build a new classifier upon an encoder, give it to `bilstm-classifier train --embedder`"
+        )
+    version = settings.get("format_version", FORMAT_VERSION)
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise ValueError(
+            f"{name} was saved by a newer release of bilstm-classifier (format_version {version}, this one reads up to "
+            f"{FORMAT_VERSION}): pip install --upgrade bilstm-classifier"
+        )
+    with _reading("config", name):
+        return BiLSTMConfig.from_dict(settings)
+
+
+def fetch_embedder(config: "BiLSTMConfig", name: str, options: HubOptions) -> None:
+    """Download the embedder that the model ``name`` was saved without, if it names one, at the commit it names.
+
+    Raises:
+        OSError: it cannot be found or downloaded.
+        ValueError: it was damaged on its way.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    if config.embedder_repo_id is None:
+        return
+    cache, commit = options.get("cache_dir"), config.embedder_commit
+    if isinstance(try_to_load_from_cache(config.embedder_repo_id, "model.safetensors", cache, commit), str):
+        return  # a commit does not change: no need to ask the Hub
+    reach: HubOptions = {**options, "revision": config.embedder_commit}
+    try:
+        download(config.embedder_repo_id, EMBEDDER, **reach)
+    except (OSError, ValueError) as error:
+        raise type(error)(f"the embedder that {name} was saved without cannot be had: {error}") from error
+
+
+def _load_weights(
+    folder: Path, name: str, config: "BiLSTMConfig", dtype: "torch.dtype | None", options: HubOptions
+) -> "BiLSTMForSequenceClassification":
+    import torch
+    from safetensors import SafetensorError
+
+    from .modeling import BiLSTMForSequenceClassification
+
+    try:
+        with _no_progress_bar():
+            model, loaded = BiLSTMForSequenceClassification.from_pretrained(
+                folder,
+                config=config,
+                dtype=dtype or torch.float32,
+                use_safetensors=True,  # a pickle beside them is never opened
+                ignore_mismatched_sizes=True,  # told below in a sentence
+                output_loading_info=True,
+                **{name: value for name, value in options.items() if name != "revision"},
+            )
+    except SafetensorError as error:
+        raise ValueError(
+            f"the weights of {name} are damaged ({error}): copy or download them again"
+        ) from error
+    except OSError as error:
+        raise OSError(f"the weights of {name} could not be read: {first_line(error)}") from error
+    if surplus := sorted(loaded["unexpected_keys"]):
+        raise ValueError(
+            f"the weights of {name} do not go with its config: {len(surplus)} have no place, {surplus[0]} among them"
+        )
+    if absent := sorted(loaded["missing_keys"]):
+        raise ValueError(
+            f"the weights of {name} are incomplete: {len(absent)} are missing, {absent[0]} among them"
+        )
+    if misshapen := sorted(loaded["mismatched_keys"]):
+        weight, shape, expected = misshapen[0]
+        raise ValueError(
+            f"the weights of {name} do not go with its config: {weight} has the shape {tuple(shape)}, "
+            f"expected {tuple(expected)}"
+        )
+    return model
+
+
+@contextlib.contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Without transformers' bar over weights, which are read in a moment."""
+    from transformers.utils import logging as transformers_logging
+
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _reading(part: str, name: str) -> Iterator[None]:
+    """Say in one sentence which part of the model ``name`` cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"the {part} of {name} could not be read: {first_line(error)}") from error
+    except Exception as error:  # of any type: libraries do not expect a damaged file
+        raise ValueError(
+            f"the {part} of {name} is missing or damaged ({type(error).__name__}: {first_line(error)})"
+        ) from error
+
+
+def write_model(
+    model: Any,
+    tokenizer: Any,
+    folder: Path,
+    *,
+    max_length: int | None = None,
+    dtype: Any = None,
+    include_embedder: bool = False,
+) -> None:
+    """As :func:`save_model`, into a folder of which nothing is read meanwhile."""
+    state = {
+        name: value.to(dtype) if dtype is not None and value.is_floating_point() else value
+        for name, value in model.state_dict().items()
+    }
+    with _no_progress_bar():
+        model.save_pretrained(folder, state_dict=state, include_embedder=include_embedder)
+    tokenizer = copy.deepcopy(tokenizer)
+    tokenizer.backend_tokenizer.no_padding()
+    if max_length is not None:
+        tokenizer.backend_tokenizer.enable_truncation(max_length)
+        tokenizer.model_max_length = max_length  # where a pipeline's truncation=True cuts
+    tokenizer.save_pretrained(folder)

@@ -1,0 +1,517 @@
+"""The card of a model: its figures are those of metrics.json, and what a person wrote in it is kept."""
+
+import json
+import re
+import shutil
+
+import pytest
+import yaml
+from conftest import tiny_bert_config, tiny_model
+from hub.cards import check_card
+from huggingface_hub import ModelCard
+
+from bilstm_classifier import train_model
+from bilstm_classifier.card import fill_card, is_sealed, merge_cards, seal, write_card
+from bilstm_classifier.card_merging import template_of
+from bilstm_classifier.model_folder import save_model
+from bilstm_classifier.predictor import DEFAULT_MODEL
+
+DATASET, ENCODER = "somebody/topics", "somebody/tiny-encoder"
+OVERALL = {"accuracy": 0.8125, "precision": 0.8331, "recall": 0.8142, "f1": 0.8053, "f1_macro": 0.7264}
+PER_CLASS = {
+    "culture": {"precision": 0.9111, "recall": 0.8222, "f1": 0.8644, "support": 1200},
+    "science": {"precision": 0.7333, "recall": 0.6444, "f1": 0.6860, "support": 40},
+    "sports": {"precision": 0.5555, "recall": 0.6666, "f1": 0.6060, "support": 7},
+}
+
+
+def report(**changes):
+    return {
+        "loss": 0.5,
+        "runtime": 1.0,
+        "calibration_error": 0.0472,
+        "accuracy_by_coverage": {"1": 0.8125},
+        **OVERALL,
+        "precision_macro": 0.7,
+        "recall_macro": 0.7,
+        "per_class": PER_CLASS,
+        "confusion_matrix": [[1]],
+        **changes,
+    }
+
+
+def metrics(**changes):
+    """As the trainer writes it."""
+    return {
+        "steps": 1300,
+        "epochs": 2.0,
+        "rows": {"train": 9000, "validation": 1000, "test": 1247},
+        "hub_sources": [DATASET, ENCODER],
+        "validation": report(accuracy=0.9021),
+        "test": report(),
+        **changes,
+    }
+
+
+def recipe(**changes):
+    """As a run records it."""
+    data = {"dataset": DATASET, "text_columns": ["news"], "dataset_config": None, "dataset_revision": "v2"}
+    model = {"embedder": ENCODER, "embedder_revision": None, "max_length": 32, "freeze_embedder": True}
+    training = {"learning_rate": 0.002, "load_best_model_at_end": True, "metric_for_best_model": "f1_macro"}
+    card = {"language": ["ru"], "license": "mit"}
+    sections = {"data": data, "model": model, "training": training, "card": card}
+    return {name: {**section, **changes.get(name, {})} for name, section in sections.items()}
+
+
+@pytest.fixture
+def make(tmp_path, word_tokenizer):
+    """A model's folder; what is ``None`` is not in it."""
+
+    def make(found=None, settings=None, name="topics-model", pictures=(), **config):
+        folder = save_model(tiny_model(**config), word_tokenizer, tmp_path / name, max_length=32)
+        if found is not None:
+            (folder / "metrics.json").write_text(json.dumps(found), encoding="utf-8")
+        if settings is not None:
+            (folder / "recipe.yaml").write_text(
+                yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8"
+            )
+        for picture in pictures:
+            (folder / picture).write_bytes(b"\x89PNG")
+        return folder
+
+    return make
+
+
+def text_of(folder, **options):
+    return write_card(folder, **options).read_bytes().decode("utf-8")
+
+
+def rows_of(card):
+    """Cells of every table's lines, by the first of them."""
+    lines = [line.strip("|").split(" | ") for line in card.splitlines() if line.startswith("| ")]
+    return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}
+
+
+def values(card):
+    """The model index: (split, metric, average) -> value."""
+    return {
+        (item.dataset_split, item.metric_type, (item.metric_args or {}).get("average")): item.metric_value
+        for item in card.data.eval_results
+    }
+
+
+EXPECTED = {
+    ("test", "accuracy", None): "accuracy",
+    ("test", "f1", "macro"): "f1_macro",
+    ("test", "precision", "weighted"): "precision",
+    ("test", "recall", "weighted"): "recall",
+    ("test", "f1", "weighted"): "f1",
+}
+
+
+# --- filling ---
+
+
+def test_metadata_are_what_is_known(make):
+    folder = make(metrics(), recipe(), freeze_embedder=False)
+    card = ModelCard.load(write_card(folder, repo_id="me/topics"))
+    data = card.data
+    assert (data.language, data.license, data.library_name) == (["ru"], "mit", "transformers")
+    assert (data.pipeline_tag, data.datasets, data.model_name) == ("text-classification", [DATASET], "topics")
+    assert (data.base_model, data.base_model_relation) == (ENCODER, "finetune")
+    assert data.metrics == ["accuracy", "f1", "precision", "recall"]
+    assert {"bilstm_classifier", "text-classification"} <= set(data.tags)
+    assert values(card) == {key: OVERALL[name] for key, name in EXPECTED.items()}
+    found = data.eval_results[0]
+    assert (found.task_type, found.dataset_type, found.dataset_name) == (
+        "text-classification",
+        DATASET,
+        DATASET,
+    )
+    assert found.dataset_revision == "v2"
+    assert check_card(str(card), "models") == {"errors": [], "warnings": []}
+
+
+def test_a_frozen_encoder_is_no_finetune(make):
+    data = ModelCard(text_of(make(metrics(), recipe()))).data
+    assert data.base_model == ENCODER
+    assert "base_model_relation" not in data.to_dict()
+
+
+def test_every_figure_stands_in_the_text(make):
+    card = text_of(make(metrics(), recipe(), pictures=["confusion_matrix.png", "loss_curves.png"]))
+    rows = rows_of(card)
+    assert rows["Accuracy"] == ["0.812", "0.902"]
+    assert rows["Macro F1"] == ["0.726", "0.726"]
+    assert rows["Expected calibration error"] == ["0.047", "0.047"]
+    assert rows["Texts"] == ["1,247", "1,247"]
+    for label, scores in PER_CLASS.items():
+        figures = [f"{scores[key]:.3f}" for key in ("precision", "recall", "f1")]
+        assert rows[label] == [*figures, f"{scores['support']:,}"]
+    assert "weakest label on the test split is sports (F1 0.606)" in card
+    assert "fewer than 30 test texts, whose figures say little: sports (7)." in card
+    assert "9,000 in train, 1,000 in validation, 1,247 in test" in card
+    assert "reads | the first 32 tokens" in card
+    assert "learning_rate: 0.002" in card
+    assert "the best state of the model was chosen" in card
+    assert "- F1 в среднем по меткам: 0,726" in card
+    assert "![Confusion matrix on the test split](confusion_matrix.png)" in card
+    assert "](loss_curves.png)" in card
+    assert "](classes.png)" not in card
+
+
+def test_the_card_changes_with_the_figures(make):
+    folder = make(metrics(), recipe())
+    before = text_of(folder)
+    changed = report(f1_macro=0.4321)
+    changed["per_class"] = {**PER_CLASS, "science": {**PER_CLASS["science"], "recall": 0.1234}}
+    (folder / "metrics.json").write_text(json.dumps(metrics(test=changed)), encoding="utf-8")
+    after = text_of(folder)
+    assert before != after
+    assert values(ModelCard(after))["test", "f1", "macro"] == 0.4321
+    assert rows_of(after)["Macro F1"][0] == "0.432"
+    assert rows_of(after)["science"][1] == "0.123"
+
+
+def test_the_same_folder_gives_the_same_bytes(make, monkeypatch, tmp_path):
+    folder = make(metrics(), recipe())
+    first = text_of(folder)
+    monkeypatch.chdir(folder)
+    (folder / DATASET).mkdir(parents=True)  # seen from here, its id might be a folder
+    assert write_card(".").read_text("utf-8") == first == text_of(folder)
+    shutil.copytree(folder, tmp_path / "elsewhere" / folder.name)
+    (tmp_path / "elsewhere" / folder.name / "README.md").unlink()
+    assert text_of(tmp_path / "elsewhere" / folder.name) == first
+
+
+def test_no_place_of_the_machine_is_told(make, tmp_path):
+    secret = "/home/ivanov/secret"
+    settings = recipe(
+        data={"dataset": f"{secret}/отзывы о книгах.csv"},
+        model={"embedder": f"{secret}\\encoder"},
+        training={"logging_dir": f"{secret}/logs", "deepspeed": {"config": f"{secret}/ds.json"}, "seed": 7},
+    )
+    encoder = tiny_bert_config(name_or_path=f"{secret}/encoder")
+    card = text_of(make(metrics(hub_sources=[]), settings, embedder_config=encoder))
+    for part in ("ivanov", "secret", str(tmp_path), "logging_dir", "deepspeed"):
+        assert part not in card
+    assert "seed: 7" in card
+    assert "отзывы о книгах.csv" in card
+    data = ModelCard(card).data
+    assert (data.datasets, data.base_model) == (None, None)
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", data.eval_results[0].dataset_type)
+    assert not check_card(card, "models")["errors"]
+
+
+def test_a_folder_called_like_a_repository_is_none(make):
+    """``runs/encoder`` may be either: only what the run found on the Hub is said to be there."""
+    settings = recipe(data={"dataset": "data/news"}, model={"embedder": "runs/encoder"})
+    data = ModelCard(text_of(make(metrics(hub_sources=[]), settings))).data
+    assert (data.datasets, data.base_model) == (None, None)
+
+
+def test_the_repository_of_an_embedder_that_is_not_saved_along(make):
+    commit = "0123456789" * 4
+    card = text_of(make(embedder_repo_id=ENCODER, embedder_commit=commit))
+    assert ModelCard(card).data.base_model == ENCODER
+    assert f"[{ENCODER}](https://huggingface.co/{ENCODER}) at commit `{commit}`" in card
+
+
+def test_an_unmeasured_model_has_no_figure(make):
+    card = text_of(make())
+    data = ModelCard(card).data.to_dict()
+    assert not {"model-index", "metrics", "license", "language", "datasets", "base_model"} & set(data)
+    assert "It was not measured" in card
+    assert "Качество модели не измерено" in card
+    assert "None" not in card
+    assert not re.findall(r"\d\.\d\d", card)
+    assert not check_card(card, "models")["errors"]
+
+
+def test_overlapping_labels(make):
+    settings = {"problem_type": "multi_label_classification"}
+    card = text_of(make(metrics(), recipe(), **settings))
+    assert "3 labels that may overlap" in card
+    assert "top_k=None" in card
+    assert "any text gets one of them" not in card
+    without_accuracy = {key: value for key, value in report().items() if key != "accuracy"}
+    again = text_of(make(metrics(test=without_accuracy), recipe(), name="another", **settings))
+    assert ("test", "accuracy", None) not in values(ModelCard(again))
+    assert "Accuracy" not in rows_of(again)
+
+
+def test_a_learned_embedding_and_features_beside_the_text(make, tmp_path, word_tokenizer):
+    model = tiny_model(embedder=False, num_features=4)
+    card = text_of(save_model(model, word_tokenizer, tmp_path / "learned", max_length=32))
+    assert "a learned embedding, 60 x 12" in card
+    assert "needs 4 numbers beside each text" in card
+    assert "pipeline(" not in card
+
+
+def test_how_to_use_it_names_the_repository(make):
+    folder = make()
+    assert 'from_pretrained("owner/topics-model")' in text_of(folder)
+    card = text_of(folder, repo_id="me/mine")
+    assert 'from_pretrained("me/mine")' in card
+    assert 'model="me/mine", revision="main", trust_remote_code=True' in card
+    for block in re.findall(r"```python\n(.*?)```", card, re.DOTALL):
+        compile(block, "card", "exec")
+
+
+def test_labels_cannot_break_a_table(make):
+    labels = {0: "a|b", 1: "<b>c\nd", 2: "{{ e }}*"}
+    per_class = dict(zip(labels.values(), PER_CLASS.values(), strict=True))
+    card = text_of(make(metrics(test=report(per_class=per_class)), recipe(), id2label=labels, label2id=None))
+    rows = [line for line in card.splitlines() if "0.822" in line or "0.644" in line or "0.667" in line]
+    assert [re.split(r"(?<!\\)\|", row)[1].strip() for row in rows] == [r"a\|b", r"\<b\>c d", r"{{ e }}\*"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("metrics.json", "{", "cannot be read as JSON"),
+        ("metrics.json", "[]", "holds a list, expected names and values"),
+        ("recipe.yaml", "data: [unclosed", "cannot be read as YAML"),
+        ("recipe.yaml", "data: 3", "expected the recipe of a run"),
+    ],
+)
+def test_files_that_cannot_be_read_are_named(make, name, content, message):
+    folder = make()
+    (folder / name).write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=message) as caught:
+        write_card(folder)
+    assert name in str(caught.value)
+
+
+def test_a_folder_without_a_model(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"has no config\.json"):
+        write_card(tmp_path)
+    assert not (tmp_path / "README.md").exists()
+
+
+def test_training_writes_the_card(news_csv, tmp_path):
+    small = {"tokenizer": "words", "embedding_size": 8, "lstm_hidden_size": 4, "lstm_num_layers": 1}
+    small |= {"num_train_epochs": 1, "save_strategy": "no", "use_cpu": True, "disable_tqdm": True}
+    out = tmp_path / "run"
+    found = train_model(dataset=str(news_csv), output_dir=str(out), language=["ru"], license="mit", **small)
+    card = ModelCard.load(out / "README.md")
+    assert is_sealed((out / "README.md").read_text("utf-8"))
+    assert values(card) == {key: found["test"][name] for key, name in EXPECTED.items()}
+    assert (card.data.language, card.data.license, card.data.datasets) == (["ru"], "mit", None)
+    assert found["hub_sources"] == []
+    assert str(tmp_path) not in str(card)
+    assert "](confusion_matrix.png)" in str(card)
+    assert yaml.safe_load((out / "recipe.yaml").read_text("utf-8"))["card"] == {
+        "language": ["ru"],
+        "license": "mit",
+    }
+    # what the card says is no part of what the run is
+    train_model(dataset=str(news_csv), output_dir=str(out), language=["ru", "be"], **small)
+    data = ModelCard.load(out / "README.md").data
+    assert (data.language, data.license) == (["ru", "be"], None)
+
+
+# --- sealing and merging ---
+
+
+@pytest.mark.parametrize("template", ["", "model_card.md"])
+def test_a_seal_breaks_with_any_change(template):
+    text = "---\nlicense: mit\n---\n\n# Title\n"
+    sealed = seal(text, template)
+    assert template_of(sealed) == template
+    assert sealed.startswith(text)
+    assert sealed.count("\n") == text.count("\n") + 1
+    assert is_sealed(sealed)
+    assert is_sealed(sealed.removesuffix("\n"))
+    for edited in (
+        text,
+        sealed.replace("Title", "title"),
+        sealed.replace("# T", "# \nT"),
+        sealed.replace("mit", "apache-2.0"),
+        sealed + "more\n",
+        " " + sealed,
+        sealed.replace("\n", "\r\n"),
+    ):
+        assert not is_sealed(edited)
+
+
+@pytest.fixture
+def ours(make):
+    return fill_card(make(metrics(), recipe()), "me/topics")
+
+
+@pytest.mark.parametrize("theirs", [None, "", "\n \n", "\ufeff"])
+def test_no_card_there_yet(ours, theirs):
+    assert merge_cards(ours, theirs) == ours
+
+
+def test_a_card_that_nobody_edited_is_replaced(ours, make):
+    earlier = fill_card(make(metrics(test=report(accuracy=0.1)), recipe(), name="earlier"), "me/topics")
+    assert earlier != ours
+    assert merge_cards(ours, earlier) == ours
+
+
+def test_a_licence_chosen_when_the_repository_was_made_stays(make):
+    """The Hub's form writes a card that is a metadata block and nothing else."""
+    plain = fill_card(make(metrics(), recipe(card={"license": None})), "me/topics")
+    first = merge_cards(plain, "---\nlicense: apache-2.0\n---\n")
+    assert ModelCard(first).data.license == "apache-2.0"
+    assert ModelCard(first).text == ModelCard(plain).text.replace(
+        plain.splitlines()[-1], first.splitlines()[-1]
+    )
+    assert is_sealed(first)
+    assert merge_cards(plain, first) == first
+    licensed = fill_card(make(metrics(), recipe()), "me/topics")
+    assert merge_cards(licensed, first) == licensed
+
+
+PERSONS = """---
+# chosen with care
+license: apache-2.0
+language: en
+tags: [mine, lstm]
+thumbnail: cat.png
+base_model: somebody/else
+model-index:
+- name: my name for it
+  results:
+  - task: {type: text-classification}
+    dataset: {name: topics, type: somebody/topics, split: test}
+    metrics:
+    - {type: accuracy, value: 0.1}
+    - {type: mcc, value: 0.2}
+  - task: {type: text-classification}
+    dataset: {name: other, type: somebody/other, split: test}
+    metrics:
+    - {type: accuracy, value: 0.3, verified: true}
+---
+# My own words  \t
+
+---
+not: metadata
+---
+the end, without a line end"""
+
+
+def test_a_person_keeps_the_text_and_we_keep_the_figures(ours):
+    merged = merge_cards(ours, PERSONS)
+    assert ModelCard(merged).text == ModelCard(PERSONS).text
+    data = ModelCard(merged).data.to_dict()
+    assert (data["license"], data["thumbnail"]) == ("apache-2.0", "cat.png")
+    assert data["language"] == ["en", "ru"]
+    assert data["tags"] == ["mine", "lstm", "bilstm_classifier", "text-classification"]
+    assert (data["base_model"], data["datasets"]) == (ENCODER, [DATASET])
+    found = {
+        (item.dataset_type, item.metric_type, (item.metric_args or {}).get("average")): item.metric_value
+        for item in ModelCard(merged).data.eval_results
+    }
+    assert found["somebody/topics", "accuracy", None] == OVERALL["accuracy"]
+    assert found["somebody/topics", "f1", "macro"] == OVERALL["f1_macro"]
+    assert found["somebody/topics", "mcc", None] == 0.2
+    assert found["somebody/other", "accuracy", None] == 0.3
+    names = [entry["name"] for entry in yaml.safe_load(merged.split("\n---")[0])["model-index"]]
+    assert names == ["topics", "my name for it"]
+    assert merge_cards(ours, merged) == merged
+    assert not check_card(merged, "models")["errors"]
+
+
+def test_new_figures_replace_ours_in_an_edited_card(ours, make):
+    edited = ours.replace("## How to use it", "## How to use this")
+    better = fill_card(make(metrics(test=report(accuracy=0.99)), recipe(), name="better"), "me/topics")
+    merged = merge_cards(better, edited)
+    assert ModelCard(merged).text == ModelCard(edited).text
+    assert values(ModelCard(merged)) == values(ModelCard(better))
+
+
+def test_an_edited_card_with_the_same_metadata_is_untouched(ours):
+    edited = ours.replace("mit\n", "mit  # for now\n", 1).replace("## The data", "## Data")
+    assert merge_cards(ours, edited) == edited
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_line_ends_and_byte_order_marks_are_kept(ours, end, mark):
+    text = f"# Mine{end}{end}two lines{end}"
+    for theirs in (f"{mark}---{end}license: bsd{end}---{end}{text}", mark + text):
+        merged = merge_cards(ours, theirs)
+        assert merged.endswith(f"---{end}{text}")
+        assert merged.startswith(f"{mark}---{end}")
+        assert merged.count("\r\n") == (merged.count("\n") if end == "\r\n" else 0)
+        data = ModelCard(merged.removeprefix("\ufeff")).data
+        assert data.license == ("bsd" if "bsd" in theirs else "mit")
+        assert values(ModelCard(merged.removeprefix("\ufeff"))) == values(ModelCard(ours))
+        assert merge_cards(ours, merged) == merged
+
+
+@pytest.mark.parametrize(
+    "block", ["a: [", "- a\n- b", "just words", "date: 2024-13-45", "a: !!python/name:os.x"]
+)
+def test_metadata_that_cannot_be_read_are_left_alone(ours, block, caplog):
+    theirs = f"---\n{block}\n---\n\n# Mine\n"
+    assert merge_cards(ours, theirs) == theirs
+    assert "cannot be read as YAML" in caplog.text
+
+
+def test_a_norwegian_stays_one(ours):
+    """``no`` is false to YAML 1.1, and not to the Hub."""
+    merged = merge_cards(ours, "---\nlanguage: no\nextra: {on: true}\n---\n# Min\n")
+    assert yaml.safe_load(merged.split("---")[1])["language"] == ["no", "ru"]
+    assert yaml.safe_load(merged.split("---")[1])["extra"] == {"on": True}
+
+
+@pytest.mark.parametrize(
+    "index", ["text", "[1, {name: x}]", "[{name: x, results: [{task: 3, metrics: [{}]}]}]"]
+)
+def test_an_odd_model_index_does_not_stop_the_push(ours, index):
+    merged = merge_cards(ours, f"---\nmodel-index: {index}\n---\n# Mine\n")
+    assert yaml.safe_load(merged.split("\n---")[0])["model-index"][0]["name"] == "topics"
+
+
+def test_a_card_in_the_folder_that_a_person_edited_is_kept(make, ours):
+    folder = make(metrics(), recipe())
+    edited = text_of(folder).replace("## How to use it", "## Try it").encode()
+    (folder / "README.md").write_bytes(edited)
+    (folder / "metrics.json").write_text(json.dumps(metrics(test=report(accuracy=0.5))), encoding="utf-8")
+    card = text_of(folder)
+    assert "## Try it" in card
+    assert ModelCard(card).text.encode() == ModelCard(edited.decode()).text.encode()
+    assert values(ModelCard(card))["test", "accuracy", None] == 0.5
+
+
+def test_a_card_in_another_encoding_is_left_alone(make, caplog):
+    folder = make()
+    (folder / "README.md").write_bytes("# Моё".encode("cp1251"))
+    write_card(folder)
+    assert (folder / "README.md").read_bytes() == "# Моё".encode("cp1251")
+    assert "not in UTF-8" in caplog.text
+
+
+# --- the packaged model ---
+
+
+def test_the_packaged_card_is_that_of_its_figures(tmp_path):
+    found = json.loads((DEFAULT_MODEL / "metrics.json").read_text("utf-8"))
+    card = ModelCard.load(DEFAULT_MODEL / "README.md")
+    splits = ("test", "test_later", "test_unseen")
+    assert values(card) == {
+        (split, *key[1:]): found[split][name] for split in splits for key, name in EXPECTED.items()
+    }
+    assert (card.data.language, card.data.license) == ("ru", "mit")
+    assert (card.data.datasets, card.data.base_model) == (None, None)
+    rows = rows_of(card.text)
+    for label, scores in found["test"]["per_class"].items():
+        assert rows[label][:3] == [f"{scores[key]:.3f}" for key in ("precision", "recall", "f1")]
+        assert rows[label][-1] == f"{scores['support']:,}"
+    assert "](confusion_matrix.png)" in card.text
+    assert (DEFAULT_MODEL / "confusion_matrix.png").stat().st_size < 100_000
+    written = (DEFAULT_MODEL / "README.md").read_text("utf-8")
+    assert is_sealed(written)
+    assert check_card(written, "models") == {"errors": [], "warnings": []}
+    # its folder does not say what its own template says
+    shutil.copytree(DEFAULT_MODEL, tmp_path / "copy")
+    assert text_of(tmp_path / "copy", repo_id="me/mine") == written
+
+
+def test_the_packaged_config_names_no_place_of_a_machine():
+    config = json.loads((DEFAULT_MODEL / "config.json").read_text("utf-8"))
+    assert not config["embedder_config"]["_name_or_path"]
