@@ -3,11 +3,11 @@ import threading
 
 import pytest
 import torch
-from conftest import tiny_bert_config, tiny_model
+from conftest import REPOSITORY, tiny_bert_config, tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from transformers import AutoModel, BertModel, DistilBertConfig, ElectraConfig, RobertaConfig
+from transformers import AutoModel, BertConfig, BertModel, DistilBertConfig, ElectraConfig, RobertaConfig
 
 from bilstm_classifier import BiLSTMConfig, BiLSTMForSequenceClassification
 from bilstm_classifier.configuration import POOLINGS
@@ -357,3 +357,14 @@ def test_new_labels_on_top_of_a_trained_model(tmp_path):
     assert model.classifier.out_features == 7
     for name, value in trained.embedder.state_dict().items():
         assert torch.equal(model.embedder.state_dict()[name], value)
+
+
+def test_the_sizes_that_the_readme_gives():
+    """Of a model of the original's size, with its encoder and without."""
+    with torch.device("meta"):
+        encoder = BertConfig(vocab_size=119547)  # bert-base-multilingual-cased
+        model = BiLSTMForSequenceClassification(BiLSTMConfig(embedder_config=encoder, num_labels=11))
+    embedder, whole = (sum(w.numel() for w in part.parameters()) for part in (model.embedder, model))
+    head_in_half, whole_in_full = 2 * (whole - embedder) / 1e6, 4 * whole / 1e6
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert f"{head_in_half:.1f} MB in half precision, not {whole_in_full:.0f} in full" in readme

@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import REPOSITORY
+from hub.server import TOKEN, LoopbackHub
+from legacy_originals import CharacterOriginal, character_checkpoint
 
 from bilstm_classifier import load_sample_news
 
@@ -22,6 +25,7 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("bilstm-")
 ]
+HUB_COMMANDS = [line for line in COMMANDS if "owner/" in line or "model.pth" in line]
 REVIEWS = {"good": "Всё работает, спасибо, номер {}", "bad": "Сломалось на второй день, номер {}"}
 
 
@@ -41,11 +45,11 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-def run(command: list[str], folder: Path) -> str:
+def run(command: list[str], folder: Path, **environment: str) -> str:
     found = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
         input="",
         capture_output=True,
         text=True,
@@ -55,14 +59,15 @@ def run(command: list[str], folder: Path) -> str:
     return found.stdout
 
 
-def run_command(line: str, folder: Path) -> str:
+def run_command(line: str, folder: Path, **environment: str) -> str:
     name, *arguments = shlex.split(line, comments=True)
     assert name == "bilstm-classifier"
-    return run([sys.executable, "-m", "bilstm_classifier.cli", *arguments], folder)
+    return run([sys.executable, "-m", "bilstm_classifier.cli", *arguments], folder, **environment)
 
 
 def test_there_is_something_to_run():
-    assert len(COMMANDS) >= 7
+    assert len(COMMANDS) >= 11
+    assert len(HUB_COMMANDS) >= 4
     assert sum(kind == "python" for kind, _ in BLOCKS) >= 3
 
 
@@ -74,7 +79,10 @@ def test_python_with_the_packaged_model(folder):
     assert "tokens read" in run([sys.executable, "-c", code + checks], folder)
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if "runs/" not in line and "train" not in line])
+@pytest.mark.parametrize(
+    "line",
+    [line for line in COMMANDS if "runs/" not in line and "train" not in line and line not in HUB_COMMANDS],
+)
 def test_command_with_the_packaged_model(folder, line):
     out = run_command(line, folder)
     if "--output" in line:
@@ -88,6 +96,11 @@ def test_training_and_what_comes_after(folder):
     for line in COMMANDS:
         if "train" in line and "--help" not in line:
             run_command(line, folder)
+    torch.save(character_checkpoint(CharacterOriginal()), folder / "model.pth")
+    with LoopbackHub() as hub:
+        online = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
+        for line in HUB_COMMANDS:
+            assert run_command(line, folder, **online).strip()
     for line in COMMANDS:
         if "--model runs/" in line:
             assert run_command(line, folder).strip()

@@ -1,4 +1,4 @@
-"""The whole way from the command line: train, push, pull in another place, predict offline; converted checkpoints too."""
+"""The whole way from the command line: train, push, pull elsewhere, predict offline; converted checkpoints too."""
 
 import json
 import os
@@ -117,7 +117,7 @@ def test_trained_pushed_pulled_and_predicted_offline(served, writer, reader, tmp
 
 
 HUB_SEES = """
-import json, sys
+import json, os, sys
 from huggingface_hub import HfApi, ModelCard, snapshot_download
 name = sys.argv[1]
 api = HfApi()
@@ -125,11 +125,11 @@ info, folder = api.model_info(name), snapshot_download(name)
 card = ModelCard.load(name)
 card.validate()
 listed = api.list_repo_files(name)
-import os
 assert sorted(os.listdir(folder)) == sorted(listed)
 assert info.library_name == "transformers" and info.pipeline_tag == "text-classification", info
 assert info.card_data.to_dict() == card.data.to_dict()
-scores = {result.metric_name: result.metric_value for result in card.data.eval_results if result.dataset_split == "test"}
+results = [result for result in card.data.eval_results if result.dataset_split == "test"]
+scores = {result.metric_name: result.metric_value for result in results}
 print(json.dumps([listed, {"license": card.data.license, "language": card.data.language}, scores]))
 """
 

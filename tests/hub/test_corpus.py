@@ -58,7 +58,14 @@ def test_a_pushed_corpus_reads_as_what_was_prepared(hub, online, stranger, files
 
     card = pushed["README.md"].decode()
     assert check_card(card, "datasets")["errors"] == []
-    for said_there in ("license: other", "language: ru", "text-classification", "n<1K", "По-русски", "## Splits"):
+    for said_there in (
+        "license: other",
+        "language: ru",
+        "text-classification",
+        "n<1K",
+        "По-русски",
+        "## Splits",
+    ):
         assert said_there in card
     assert f"{sum(map(len, files.texts().values()))} Russian news texts" in card
 
