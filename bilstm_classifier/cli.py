@@ -198,7 +198,7 @@ def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     data.label_column = options.label_column or data.label_column
     if options.split == "all":
         data.test_size = data.validation_size = 0.0
-    splits = load_splits(data)
+    splits = load_splits(data, **hub_options(options))
     if options.split != "all" and options.split not in splits:
         raise ValueError(f"there is no split {options.split!r}: the data has {', '.join(splits)}, and all")
     report = evaluate_model(

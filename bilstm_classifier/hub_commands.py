@@ -131,9 +131,13 @@ def _convert(options: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _quiet_libraries() -> None:
+    """Leave the talking to us; what they warn of comes without the place in their code."""
+    import warnings
+
     from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging as transformers_logging
 
     hub_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
+    warnings.showwarning = lambda message, *_, **__: logger.warning("%s", " ".join(str(message).split()))

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from .decision import probabilities
 from .embedding_store import EmbeddingStore, StoredCollator
 from .evaluation import TextCollator, compute_metrics, encode_split, evaluate_model
 from .files import write_text
-from .hub import require_repo_id
+from .hub import HubOptions, require_repo_id
 from .model_folder import load_model, save_model
 from .modeling import BiLSTMForSequenceClassification
 from .predictor import DEFAULT_MODEL
@@ -128,11 +128,11 @@ def run_training(
     _check_early_stopping(model, args)
     output_dir = Path(args.output_dir)
     set_seed(args.seed)
-    splits = load_splits(data)
+    splits = load_splits(data, token=args.hub_token)
     if absent := [name for name in ("train", "validation", "test") if name not in splits]:
         raise ValueError(f"the data has no split {absent[0]!r}: give --{absent[0]}_size a share above 0")
-    tokenizer = _tokenizer(model, splits["train"])
-    classifier = _classifier(model, tokenizer, splits["train"])
+    tokenizer = _tokenizer(model, splits["train"], args.hub_token)
+    classifier = _classifier(model, tokenizer, splits["train"], args.hub_token)
     if (limit := classifier.config.max_tokens) is not None and model.max_length > limit:
         raise ValueError(
             f"max_length is {model.max_length}, but {model.embedder} reads {limit} tokens at most"
@@ -189,8 +189,9 @@ def _bfloat16_is_fast() -> bool:
     return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
-def load_splits(data: DataSettings) -> "DatasetDict":
+def load_splits(data: DataSettings, **hub: Unpack[HubOptions]) -> "DatasetDict":
     """The data that ``data`` describes, with the splits ``train``, ``validation`` and ``test``."""
+    reach: HubOptions = {**hub, "revision": data.dataset_revision}
     if not data.dataset:
         raise ValueError("no data: give --dataset (a Hub id, a file or a folder)")
     return load_dataset_dict(
@@ -199,11 +200,11 @@ def load_splits(data: DataSettings) -> "DatasetDict":
         label_column=data.label_column,
         label_names=data.class_names or None,
         config_name=data.dataset_config,
-        revision=data.dataset_revision,
         test_size=data.test_size,
         validation_size=data.validation_size,
         seed=data.split_seed,
         min_samples=data.min_samples,
+        **reach,
     )
 
 
@@ -214,13 +215,15 @@ def _resume_point(output_dir: Path) -> str | None:
     return None if checkpoint is None else str(checkpoint)
 
 
-def _tokenizer(model: ModelSettings, train: "Dataset") -> PreTrainedTokenizerFast:
+def _tokenizer(model: ModelSettings, train: "Dataset", token: str | None) -> PreTrainedTokenizerFast:
     if model.tokenizer == "embedder":
         if model.embedder is None:
             raise ValueError(
                 "no --embedder to take the tokenizer of: give one, or --tokenizer characters or words"
             )
-        return AutoTokenizer.from_pretrained(_embedder_source(model), revision=model.embedder_revision)
+        return AutoTokenizer.from_pretrained(
+            _embedder_source(model), revision=model.embedder_revision, token=token
+        )
     trainers = {"characters": train_character_tokenizer, "words": train_word_tokenizer}
     if model.tokenizer not in trainers:
         raise ValueError(f"tokenizer is {model.tokenizer!r}: expected embedder, characters or words")
@@ -233,7 +236,7 @@ def _embedder_source(model: ModelSettings) -> str:
 
 
 def _classifier(
-    model: ModelSettings, tokenizer: PreTrainedTokenizerFast, train: "Dataset"
+    model: ModelSettings, tokenizer: PreTrainedTokenizerFast, train: "Dataset", token: str | None
 ) -> BiLSTMForSequenceClassification:
     names = train.features["labels"].names
     settings: dict[str, Any] = {
@@ -250,10 +253,11 @@ def _classifier(
     }
     if model.embedder is not None:
         classifier = BiLSTMForSequenceClassification.from_pretrained_embedder(
-            _embedder_source(model), revision=model.embedder_revision, **settings
+            _embedder_source(model), revision=model.embedder_revision, token=token, **settings
         )
         if model.continue_training:
-            _take_upper_layers(classifier, _embedder_source(model), model.embedder_revision)
+            hub: HubOptions = {"revision": model.embedder_revision, "token": token}
+            _take_upper_layers(classifier, _embedder_source(model), hub)
         return classifier
     if model.continue_training:
         raise ValueError("continue_training needs --embedder: the model to go on from")
@@ -266,15 +270,13 @@ def _classifier(
     return BiLSTMForSequenceClassification(config)
 
 
-def _take_upper_layers(
-    classifier: BiLSTMForSequenceClassification, source: str, revision: str | None
-) -> None:
+def _take_upper_layers(classifier: BiLSTMForSequenceClassification, source: str, hub: HubOptions) -> None:
     """Give `classifier` the LSTM and the pooling of the model `source`, and its head where the labels are the same.
 
     Raises:
         ValueError: `source` is no model of this package, or its layers have other shapes.
     """
-    earlier, _ = load_model(source, revision=revision)
+    earlier, _ = load_model(source, **hub)
     same_labels = earlier.config.label_names == classifier.config.label_names
     own, taken = classifier.state_dict(), {}
     for name, weight in earlier.state_dict().items():

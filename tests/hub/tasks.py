@@ -58,7 +58,9 @@ def new_classifier(encoder: str, tokenizer: str | Path, folder: Path, **settings
     saving = {name: settings.pop(name) for name in ("dtype", "include_embedder") if name in settings}
     if "dtype" in saving:
         saving["dtype"] = getattr(torch, saving["dtype"])
-    model = BiLSTMForSequenceClassification.from_pretrained_embedder(encoder, lstm_hidden_size=8, **settings)
+    model = BiLSTMForSequenceClassification.from_pretrained_embedder(
+        encoder, **{"lstm_hidden_size": 8, **settings}
+    )
     save_model(model, AutoTokenizer.from_pretrained(tokenizer), folder, max_length=32, **saving)
     return model.config.to_dict()
 
@@ -94,3 +96,24 @@ def refuse_connections() -> None:
 def refused_connections() -> list[str]:
     """Where sockets would have connected to."""
     return _refused
+
+
+def splits(source: str, **settings: Any) -> dict[str, int]:
+    """How many rows each split of a data set has."""
+    from bilstm_classifier import load_dataset_dict
+
+    return {name: len(split) for name, split in load_dataset_dict(source, **settings).items()}
+
+
+def accuracy(model: str, source: str, **settings: Any) -> float:
+    """Of a model on the test split of a data set, both reached with the same settings."""
+    from bilstm_classifier import evaluate_model, load_dataset_dict
+
+    return evaluate_model(model, load_dataset_dict(source, **settings)["test"], **settings)["accuracy"]
+
+
+def answers(source: str, texts: list[str]) -> list[str]:
+    """What ``get_predictions`` says."""
+    from bilstm_classifier import get_predictions
+
+    return get_predictions(texts, source)
