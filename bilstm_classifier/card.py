@@ -15,6 +15,7 @@ import yaml
 
 from .card_merging import is_sealed, merge_cards, seal, template_of
 from .files import write_text
+from .measured import read_metrics, reports
 from .windows import DEFAULT_MAX_LENGTH
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ FEW_TEXTS = 30
 def write_card(folder: str | Path, repo_id: str | None = None) -> Path:
     """Write README.md of a model's folder from its config, tokenizer, figures, recipe and pictures.
 
-    One that a person edited, or that was filled from a template of its own, keeps its text (see :func:`merge_cards`).
+    What a person edited in one is kept (see :func:`merge_cards`); one filled from another template stays as it is.
 
     Args:
         folder: A model saved by this package.
@@ -59,14 +60,13 @@ def write_card(folder: str | Path, repo_id: str | None = None) -> Path:
             earlier = path.read_bytes().decode("utf-8")
         except UnicodeDecodeError:
             logger.warning(
-                "%s is not in UTF-8: it is left as it is, save it in UTF-8 to have it updated", path
+                "README.md of the model is not in UTF-8: it is left as it is, save it in UTF-8 to have it updated"
             )
             return path
     if earlier is not None and template_of(earlier) not in (None, TEMPLATE.name):
         return path  # the packaged model's: its template says what its folder does not
     card = fill_card(folder, repo_id)
-    edited = earlier is not None and not is_sealed(earlier)
-    write_text(path, merge_cards(card, earlier) if edited else card)
+    write_text(path, merge_cards(card, earlier))
     return path
 
 
@@ -76,14 +76,13 @@ def fill_card(folder: Path, repo_id: str | None = None) -> str:
 
     folder = folder.resolve()
     config: Any = load_config(folder, str(folder))
-    metrics, recipe = _read_json(folder / "metrics.json"), _read_recipe(folder / "recipe.yaml")
+    metrics, recipe = read_metrics(folder), _read_recipe(folder / "recipe.yaml")
     repo_id = repo_id or f"owner/{folder.name}"
     name = repo_id.rpartition("/")[2]
     data = _data_source(recipe["data"], metrics.get("hub_sources", []))
     embedder = _embedder(config, recipe["model"], metrics.get("hub_sources", []))
-    tests = {
-        split: metrics[split] for split in ("test", "validation") if "per_class" in (metrics.get(split) or {})
-    }
+    measured = reports(metrics)
+    tests = {split: measured[split] for split in ("test", "validation") if split in measured}
     test = tests.get("test")
     results = eval_results(test, "test", **data["index"]) if test else []
     language, license = recipe["card"].get("language") or [], recipe["card"].get("license")
@@ -119,6 +118,14 @@ def fill_card(folder: Path, repo_id: str | None = None) -> str:
         names=[(key, title) for key, _, title, _ in METRICS],
         few_texts=FEW_TEXTS,
         remarks=_remarks(test["per_class"]) if test else {},
+        uses=[
+            use
+            for use, made in (
+                ("the probabilities were calibrated", metrics.get("temperature") is not None),
+                ("the best state of the model was chosen", recipe["training"].get("load_best_model_at_end")),
+            )
+            if made
+        ],
         data=data,
         recipe=recipe,
         shown_recipe=_shown(recipe, data["name"], embedder["name"]),
@@ -199,9 +206,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} cannot be read as JSON ({error}): remove it, or write it again") from error
+        raise ValueError(
+            f"{path.name} of the model cannot be read as JSON ({error}): save it again"
+        ) from error
     if not isinstance(found, dict):
-        raise ValueError(f"{path} holds a {type(found).__name__}, expected names and values: write it again")
+        raise ValueError(
+            f"{path.name} of the model holds a {type(found).__name__}, expected names and values: save it again"
+        )
     return found
 
 
@@ -213,10 +224,12 @@ def _read_recipe(path: Path) -> dict[str, dict[str, Any]]:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             reason = " ".join(str(error).split())
             raise ValueError(
-                f"{path} cannot be read as YAML ({reason}): remove it, or write it again"
+                f"{path.name} of the model cannot be read as YAML ({reason}): remove it, or write it again"
             ) from error
     if not isinstance(found, dict) or not all(isinstance(part or {}, dict) for part in found.values()):
-        raise ValueError(f"{path} holds no sections with keys and values: expected the recipe of a run")
+        raise ValueError(
+            f"{path.name} of the model holds no sections with keys and values: expected the recipe of a run"
+        )
     return {section: found.get(section) or {} for section in ("data", "model", "training", "card")}
 
 
@@ -257,6 +270,7 @@ def _shown(recipe: Mapping[str, Mapping[str, Any]], dataset: str | None, embedde
     data, model = dict(recipe["data"]), dict(recipe["model"])
     if "dataset" in data:
         data["dataset"] = dataset
+    model.pop("include_embedder", None)  # of the saving, and of no matter for what was learned
     if model.get("embedder") is not None:
         model["embedder"] = embedder
     training = {

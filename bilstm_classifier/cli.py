@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Packages of the extra `train`, as their import errors name them.
+OF_TRAINING = (
+    "accelerate",
+    "datasets",
+    "evaluate",
+    "matplotlib",
+    "pyarrow",
+    "sklearn",
+    "scipy",
+    "Accelerate",
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; ``arguments`` are those of the process if left out."""
@@ -202,7 +214,7 @@ def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     if options.split != "all" and options.split not in splits:
         raise ValueError(f"there is no split {options.split!r}: the data has {', '.join(splits)}, and all")
     report = evaluate_model(
-        options.model or DEFAULT_MODEL,
+        DEFAULT_MODEL if options.model is None else options.model,
         concatenate_datasets(list(splits.values())) if options.split == "all" else splits[options.split],
         batch_size=options.batch_size,
         **hub_options(options),
@@ -225,7 +237,7 @@ def _info(options: argparse.Namespace, rest: list[str]) -> None:
     from .windows import max_length_of
 
     _quiet_transformers()
-    source = options.model or DEFAULT_MODEL
+    source = str(DEFAULT_MODEL if options.model is None else options.model)
     model, tokenizer = load_model(source, **hub_options(options))
     if options.vocab:
         for token, _ in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1]):
@@ -250,25 +262,32 @@ def _info(options: argparse.Namespace, rest: list[str]) -> None:
     }
     if config.unsure_below:
         facts["unsure"] = f"below a probability of {config.unsure_below:.2f}"
-    facts |= _measured(Path(source))
+    facts |= _measured(_place_of_figures(source, options))
     for name, value in facts.items():
         print(f"{name + ':':<14} {value}")
 
 
 def _measured(folder: Path) -> dict[str, str]:
     """What `metrics.json` in the model's folder says of each test, a line a test."""
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}  # a repository of the Hub, or a model that was saved without being measured
+    from .measured import read_metrics, reports
+
     facts = {}
-    for name, found in metrics.items():
-        if name.startswith("test") and "per_class" in found:
+    for name, found in reports(read_metrics(folder)).items():
+        if name.startswith("test"):
             texts = sum(scores["support"] for scores in found["per_class"].values())
-            facts[name.replace("_", ", ")] = (
-                f"accuracy {found['accuracy']:.3f}, macro F1 {found['f1_macro']:.3f} on {texts:,} texts"
-            )
+            accuracy = f"accuracy {found['accuracy']:.3f}, " if "accuracy" in found else ""
+            facts[name.replace("_", ", ")] = f"{accuracy}macro F1 {found['f1_macro']:.3f} on {texts:,} texts"
     return facts
+
+
+def _place_of_figures(source: str, options: argparse.Namespace) -> Path:
+    from .hub import download
+    from .model_folder import looks_like_path
+
+    if not looks_like_path(source):
+        with contextlib.suppress(OSError):  # they may be neither in the cache nor to be had: the model is
+            return download(source, ["metrics.json"], **hub_options(options))
+    return Path(source).expanduser()
 
 
 def _quiet_transformers() -> None:
@@ -283,6 +302,8 @@ def _with_extra(error: ImportError) -> str:
         return str(error)
     while isinstance(error.__cause__, ImportError):  # transformers hides which package is missing
         error = error.__cause__
+    if not any(package in str(error) for package in OF_TRAINING):
+        return str(error)
     cause = str(error).strip().splitlines()[0].partition(":")[0]  # some go on with advice of their own
     return f"{cause}: training and evaluation need more packages, pip install 'bilstm-classifier[train]'"
 

@@ -25,6 +25,15 @@ OFFSET_POSITIONS = (
     "xlm-roberta-xl",
     "xmod",
 )
+# What a config.json may say that is no setting of a model but names code, kernels or other files to load.
+NOT_SETTINGS = (
+    "_attn_implementation",
+    "attn_implementation",
+    "auto_map",
+    "experts_implementation",
+    "quantization_config",
+    "transformers_weights",
+)
 # Raised when a saved model comes to mean something else, so that older releases refuse it.
 FORMAT_VERSION = 1
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification")
@@ -91,6 +100,8 @@ class BiLSTMConfig(PreTrainedConfig):
         check_format(format_version)
         embedder: Any = copy.deepcopy(embedder_config)
         if isinstance(embedder, dict):
+            for name in NOT_SETTINGS:
+                embedder.pop(name, None)
             if "model_type" not in embedder:
                 raise ValueError("embedder_config has no model_type: expected the config of an encoder")
             embedder = AutoConfig.for_model(embedder.pop("model_type"), **embedder)
@@ -159,6 +170,10 @@ class BiLSTMConfig(PreTrainedConfig):
             raise ValueError(
                 f"embedder_commit is {self.embedder_commit!r}: expected the 40 digits of a commit, since a branch moves"
             )
+        if not re.fullmatch(
+            r"([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*", str(self.embedder_repo_id or "a"), re.ASCII
+        ):
+            raise ValueError(f"embedder_repo_id is {self.embedder_repo_id!r}: expected owner/name on the Hub")
         if self.embedder_repo_id is not None and self.embedder_config is None:
             raise ValueError(
                 f"embedder_repo_id is {self.embedder_repo_id!r}, but there is no embedder_config"

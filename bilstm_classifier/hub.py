@@ -2,13 +2,14 @@
 
 import contextlib
 import errno
+import fnmatch
 import hashlib
 import json
 import logging
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
@@ -21,6 +22,7 @@ WAITS = (1, 4)
 # What may pass: time-outs, a repository that changed meanwhile (412), too many requests, failures of the server.
 PASSING = {408, 412, 429, 500, 502, 503, 504}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 README = "README.md"
 
 
@@ -52,14 +54,40 @@ def require_repo_id(name: str) -> None:
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name, re.ASCII):
+        raise ValueError(
+            f"{name!r} is no repository's name: expected owner/name, of letters a-z, digits and - _ ."
+        )
     try:
         validate_repo_id(name)
     except HFValidationError as error:
         raise ValueError(
             f"{name!r} is no repository's name, expected owner/name: {first_line(error)}"
         ) from error
-    if name.count("/") != 1:
-        raise ValueError(f"{name!r} is no repository's name: expected owner/name")
+
+
+def require_access(repo_id: str, token: str | bool | None = None) -> None:
+    """Raise unless ``repo_id`` is ``owner/name`` and there is a token that the Hub knows.
+
+    Raises:
+        OSError: no token, one that is not valid, or the Hub cannot be reached.
+        ValueError: another kind of name.
+    """
+    from huggingface_hub import HfApi
+
+    require_repo_id(repo_id)
+    _require_usable(token)
+    with telling_uploads(repo_id):
+        HfApi(token=token).whoami()
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a file's name matches one of the patterns, folder by folder: ``*`` does not reach into folders."""
+    parts = name.split("/")
+    return any(
+        len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
+        for wanted in (pattern.split("/") for pattern in patterns)
+    )
 
 
 def download(name: str, patterns: Sequence[str], **options: Unpack[HubOptions]) -> Path:
@@ -67,7 +95,7 @@ def download(name: str, patterns: Sequence[str], **options: Unpack[HubOptions]) 
 
     Args:
         name: Hub id.
-        patterns: Which files, as in ``fnmatch``.
+        patterns: Which files, none in a folder, as in ``fnmatch``.
         options: See :class:`HubOptions`.
 
     Raises:
@@ -77,13 +105,35 @@ def download(name: str, patterns: Sequence[str], **options: Unpack[HubOptions]) 
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.file_download import repo_folder_name
 
+    _require_usable(options.get("token"))
     cache = Path(options.get("cache_dir") or constants.HF_HUB_CACHE).expanduser()
-    with _telling_downloads(name, options.get("revision")):
+    with _telling_downloads(name, options):
         blobs = cache / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
         known = {path.name for path in blobs.glob("*")}
-        folder = Path(snapshot_download(name, allow_patterns=list(patterns), **options))
-    _check_hashes(folder, known, name)
-    return folder
+        found = snapshot_download(name, allow_patterns=list(patterns), ignore_patterns=["*/*"], **options)
+    check_hashes(Path(found), name, known)
+    return Path(found)
+
+
+def check_hashes(folder: Path, name: str, known: Container[str] = ()) -> None:
+    """Compare the files of ``name`` in the cache's ``folder`` with their hashes, but for the blobs that are ``known``.
+
+    The cache names content by the hash that the Hub announced; huggingface_hub compares sizes only. What differs is
+    removed.
+
+    Raises:
+        ValueError: a file is not what was announced.
+    """
+    for path in sorted(folder.rglob("*")):
+        blob = path.resolve()
+        if blob.name in known or not blob.is_file() or (found := _hash_like(blob)) == blob.name:
+            continue
+        blob.unlink()
+        path.unlink(missing_ok=True)
+        raise ValueError(
+            f"{name}: {path.name} is damaged, or is not what the Hub announced (hash {blob.name[:12]}…, "
+            f"found {found[:12]}…): it was removed, download it again"
+        )
 
 
 def upload(
@@ -121,18 +171,23 @@ def upload(
     from huggingface_hub import HfApi
 
     require_repo_id(repo_id)
+    _require_usable(token)
     if create_pr and revision not in (None, "main"):
         raise ValueError(f"a pull request goes to the main branch: leave the revision {revision!r} out")
     card = folder / README
-    ours = card.read_text(encoding="utf-8") if card.is_file() else None
+    try:
+        ours = card.read_text(encoding="utf-8") if card.is_file() else None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{README} is not in UTF-8: save it in UTF-8, or remove it") from error
     before = None
-    with _telling_uploads(repo_id):
+    with telling_uploads(repo_id):
         for wait in (*WAITS, None):
             try:
                 head = _prepare_repository(repo_id, repo_type, private, revision, token)
                 before = before or head
                 if ours is not None:
                     _merge_card(card, ours, repo_id, repo_type, head, token)
+                present = HfApi(token=token).list_repo_files(repo_id, repo_type=repo_type, revision=head)
                 commit: Any = HfApi(token=token).upload_folder(
                     repo_id=repo_id,
                     repo_type=repo_type,
@@ -140,7 +195,7 @@ def upload(
                     revision=revision,
                     create_pr=create_pr,
                     commit_message=message,
-                    delete_patterns=list(replaces) or None,
+                    delete_patterns=[name for name in present if matches(name, replaces)] or None,
                     parent_commit=head,  # what others commit meanwhile is not overwritten
                 )
                 return Pushed(commit.pr_url or commit.commit_url, commit.oid != before)
@@ -152,6 +207,17 @@ def upload(
     raise AssertionError("the last attempt returns or raises")
 
 
+@contextlib.contextmanager
+def telling_uploads(repo_id: str) -> Iterator[None]:
+    """Say in one sentence why nothing was pushed to ``repo_id``."""
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        yield
+    except (HTTPError, OSError, RuntimeError, json.JSONDecodeError) as error:
+        raise OSError(f"pushing to {repo_id} failed, nothing was changed there: {_reason(error)}") from error
+
+
 def first_line(error: BaseException) -> str:
     """What an error says: the texts of Hugging Face's have the cause in their first line, and further advice below."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -161,10 +227,17 @@ def first_line(error: BaseException) -> str:
 # --- downloads ---
 
 
+def _require_usable(token: str | bool | None) -> None:
+    """What is no token must not get into an error message of the network's: it may be a password."""
+    if isinstance(token, str) and not re.fullmatch(r"[!-~]+", token):
+        raise ValueError("the token is empty or has characters that no token has: copy it again")
+
+
 @contextlib.contextmanager
-def _telling_downloads(name: str, revision: str | None) -> Iterator[None]:
+def _telling_downloads(name: str, options: HubOptions) -> Iterator[None]:
     from huggingface_hub import errors
 
+    revision = options.get("revision")
     where = f"{name} at revision {revision}" if revision else name
     try:
         yield
@@ -178,17 +251,34 @@ def _telling_downloads(name: str, revision: str | None) -> Iterator[None]:
         ) from error
     except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
         raise FileNotFoundError(
-            f"{where}: no folder of that name here, and no such model on the Hub ({first_line(error)}). "
+            f"{where}: no folder of that name here, and no such model on the Hub. "
             "Check the spelling (owner/name), or log in if it is private: hf auth login"
         ) from error
     except (errors.HTTPError, OSError) as error:
+        if _status(error) == 401:
+            raise PermissionError(
+                f"{where}: the Hub does not know the token: log in with another one (hf auth login), or unset HF_TOKEN"
+            ) from error
         if error_number(error) in NO_ROOM:
             raise OSError(
                 f"{where}: the disk with the cache is full ({first_line(error)}): make room, or set HF_HOME to another "
                 "disk; what was complete is kept"
             ) from error
+        if options.get("local_files_only") or isinstance(error.__cause__, errors.OfflineModeIsEnabled):
+            raise FileNotFoundError(
+                f"{where}: no folder of that name here, and it was not downloaded before: do so once without "
+                "local_files_only and HF_HUB_OFFLINE"
+            ) from error
+        if isinstance(error, OSError) and error.errno in NO_ACCESS:
+            raise OSError(
+                f"{where}: the cache cannot be used ({first_line(error)}): set HF_HOME to a folder of yours"
+            ) from error
         raise OSError(
             f"{where}: no folder of that name here, and the Hub cannot be reached ({first_line(error)})"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise OSError(
+            f"{where}: what answers in place of the Hub is none (no JSON): is there a login page or proxy between?"
         ) from error
 
 
@@ -199,23 +289,6 @@ def error_number(error: BaseException | None) -> int | None:
             return number
         error = error.__cause__ or error.__context__
     return None
-
-
-def _check_hashes(folder: Path, known: set[str], name: str) -> None:
-    """Compare what is not among the ``known`` blobs with its name: the cache names content by the hash announced.
-
-    huggingface_hub compares sizes only.
-    """
-    for path in sorted(folder.rglob("*")):
-        blob = path.resolve()
-        if blob.name in known or not blob.is_file() or (found := _hash_like(blob)) == blob.name:
-            continue
-        blob.unlink()
-        path.unlink(missing_ok=True)
-        raise ValueError(
-            f"{name}: {path.name} was damaged on its way, or is not what the Hub announced (hash {blob.name[:12]}…, "
-            f"found {found[:12]}…): it was removed, download it again"
-        )
 
 
 def _hash_like(blob: Path) -> str:
@@ -247,7 +320,9 @@ def _prepare_repository(
         api.create_branch(repo_id, repo_type=repo_type, branch=str(revision), exist_ok=True)
         info = api.repo_info(repo_id, repo_type=repo_type, revision=revision)
     if private and not info.private:
-        logger.warning("%s was there before and is public: it stays so", repo_id)
+        raise ValueError(
+            f"{repo_id} is there already and is public: make it private in its settings, or do not ask for that"
+        )
     return str(info.sha)
 
 
@@ -255,52 +330,56 @@ def _merge_card(card: Path, ours: str, repo_id: str, repo_type: str, head: str, 
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
-    from .card import merge_cards
+    from .card import is_sealed, merge_cards
 
-    theirs = None
+    theirs: str | None = None
     with tempfile.TemporaryDirectory() as cache, contextlib.suppress(EntryNotFoundError):
         found = hf_hub_download(
             repo_id, README, repo_type=repo_type, revision=head, token=token, cache_dir=cache
         )
-        theirs = Path(found).read_bytes().decode("utf-8", "replace")
-    write_text(card, merge_cards(ours, theirs))
+        try:
+            theirs = Path(found).read_bytes().decode("utf-8")
+        except UnicodeDecodeError:
+            logger.warning("the card of %s is not in UTF-8: it is left as it is", repo_id)
+            card.unlink(missing_ok=True)
+            return
+    merged = merge_cards(ours, theirs)
+    if not is_sealed(merged):
+        logger.warning(
+            "the card of %s was edited by hand: its text is kept, and any figures in it are those of the model before "
+            "(remove README.md there to have it written anew)",
+            repo_id,
+        )
+    write_text(card, merged)
 
 
-def _may_pass(error: Exception, create_pr: bool) -> bool:
+def _may_pass(error: BaseException, create_pr: bool) -> bool:
     from huggingface_hub.errors import HTTPError
 
-    # an upload to LFS that failed comes as a RuntimeError: huggingface_hub has tried it often enough
+    if isinstance(error, RuntimeError) and error.__cause__ is not None:  # an upload to LFS that failed
+        error = error.__cause__
     if not isinstance(error, (HTTPError, json.JSONDecodeError)):
         return False
-    response = getattr(error, "response", None)
-    if response is None:
+    if _status(error) is None:
         # a commit whose answer was lost is found to be there; a pull request would be opened twice
         return not create_pr
-    return response.status_code in PASSING
+    return _status(error) in PASSING
 
 
-@contextlib.contextmanager
-def _telling_uploads(repo_id: str) -> Iterator[None]:
-    from huggingface_hub.errors import HTTPError
-
-    try:
-        yield
-    except (HTTPError, OSError, RuntimeError, json.JSONDecodeError) as error:
-        raise OSError(
-            f"pushing to {repo_id} failed, what was there before is kept: {_reason(error)}"
-        ) from error
+def _status(error: BaseException) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _reason(error: BaseException) -> str:
-    response = getattr(error, "response", None)
-    status = getattr(response, "status_code", None)
-    said = first_line(error)
-    if status == 401:
+    from huggingface_hub import constants
+    from huggingface_hub.errors import LocalTokenNotFoundError
+
+    said = first_line(error).rstrip(".")
+    if _status(error) == 401 or isinstance(error, LocalTokenNotFoundError):
         return f"{said}. Log in with a token that may write (hf auth login), or set HF_TOKEN"
-    if status == 403:
-        return f"{said}. The token may not write there: make one that may at https://huggingface.co/settings/tokens"
+    if _status(error) == 403:
+        return f"{said}. The token may not write there: make one that may at {constants.ENDPOINT}/settings/tokens"
     if "xet" in str(error).lower():
         return f"{said}. If this Hub is a mirror, it may not speak Xet: set HF_HUB_DISABLE_XET=1"
-    if error.__cause__ is not None:
-        said = f"{said} ({first_line(error.__cause__)})"
-    return said
+    cause = error.__cause__
+    return said if cause is None or first_line(cause) in said else f"{said} ({first_line(cause)})"

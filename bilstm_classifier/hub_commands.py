@@ -11,6 +11,7 @@ from .model_folder import looks_like_path
 logger = logging.getLogger(__name__)
 
 CHECKPOINT = "model.pth"  # what the original's repositories call it
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt")
 
 
 def add_hub_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -32,6 +33,11 @@ def add_hub_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     pull = command("pull", _pull, "Download a model with all that it needs to work offline.")
     pull.add_argument("repo", metavar="REPO", help="owner/name")
     pull.add_argument("--local-dir", type=Path, help="copy it there too (default: the cache alone)")
+    pull.add_argument(
+        "--include-embedder",
+        action="store_true",
+        help="put an embedder that the model only names into that folder too, to carry it elsewhere",
+    )
     add_hub_options(pull)
 
     convert = command(
@@ -97,9 +103,15 @@ def _pull(options: argparse.Namespace, rest: list[str]) -> None:
     from .publishing import pull_model
 
     _quiet_libraries()
-    folder = pull_model(options.repo, local_dir=options.local_dir, **hub_options(options))
+    folder = pull_model(
+        options.repo,
+        local_dir=options.local_dir,
+        include_embedder=options.include_embedder,
+        **hub_options(options),
+    )
     logger.info(
-        'it works offline now: bilstm-classifier predict --model %s "..."', options.local_dir or options.repo
+        'it works offline on this machine: bilstm-classifier predict --model %s "..."',
+        options.local_dir or options.repo,
     )
     print(folder)
 
@@ -110,12 +122,14 @@ def _convert(options: argparse.Namespace, rest: list[str]) -> None:
 
     _quiet_libraries()
     checkpoint = Path(options.checkpoint).expanduser()
-    if not checkpoint.suffix and not looks_like_path(options.checkpoint):
+    if not looks_like_path(options.checkpoint) and checkpoint.suffix not in CHECKPOINT_SUFFIXES:
         checkpoint = download(options.checkpoint, [CHECKPOINT], **hub_options(options)) / CHECKPOINT
         if not checkpoint.is_file():
             raise FileNotFoundError(
                 f"{options.checkpoint} holds no {CHECKPOINT}: give a file, or another repository"
             )
+    elif options.revision is not None:
+        raise ValueError(f"--revision {options.revision}: {options.checkpoint} is a file, and not on the Hub")
     folder = convert_checkpoint(
         checkpoint,
         options.output,
@@ -123,6 +137,9 @@ def _convert(options: argparse.Namespace, rest: list[str]) -> None:
         labels=options.labels,
         embedder=options.embedder,
         max_length=options.max_length,
+        token=options.token,
+        cache_dir=options.cache_dir,
+        local_files_only=options.local_files_only,
     )
     logger.info(
         'nothing of the file was executed; try it: bilstm-classifier predict --model %s "..."', folder

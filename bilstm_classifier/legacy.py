@@ -6,16 +6,15 @@ positions), saved whole or as ``model_state_dict``, and the language-identificat
 eval mode, are the converted model's.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 
-from .hub import first_line
+from .hub import HubOptions, first_line
 from .legacy_original import Original, read_original
 from .legacy_pickle import Inert
 from .tokenization import PAD, UNK, character_tokenizer
@@ -61,13 +60,14 @@ def convert_checkpoint(
     labels: Sequence[str] | None = None,
     embedder: str | None = None,
     max_length: int | None = None,
+    **hub: Unpack[HubOptions],
 ) -> Path:
     """Save the model of an old ``checkpoint`` as a folder that ``load_model`` reads; nothing of it is executed.
 
     Args:
         checkpoint: File that ``torch.save`` wrote: a news model, its training checkpoint, or the
             language-identification checkpoint.
-        output: A new or empty folder, or one with a model of this package, which is replaced.
+        output: A new or empty folder.
         tokenizer: Hub id or folder of the tokenizer of a news model's BERT; ``NEWS_TOKENIZER`` if left out.
         labels: Names in the order of the head's outputs. If left out: the checkpoint's own, or ``NEWS_LABELS`` for
             a news model with eleven outputs.
@@ -75,6 +75,7 @@ def convert_checkpoint(
             activation); if left out, that in the checkpoint, or BERT's own settings.
         max_length: Tokens that are read of a text; as many as BERT has positions, or ``CHARACTER_MAX_LENGTH``, if
             left out.
+        hub: How to reach the Hub for ``tokenizer`` and ``embedder``.
 
     Returns:
         ``output``.
@@ -90,9 +91,9 @@ def convert_checkpoint(
     _check_output(output)
     original = read_original(Path(checkpoint).expanduser())
     if any(key.startswith("bert.") for key in original.weights):
-        config = _news_config(original, labels, embedder)
+        config = _news_config(original, labels, embedder, hub)
         model = _load(config, original, "bert")
-        fast = _load_tokenizer(tokenizer or NEWS_TOKENIZER, config)
+        fast = _load_tokenizer(tokenizer or NEWS_TOKENIZER, config, hub)
         longest = config.max_tokens
         max_length = longest if max_length is None else max_length
     elif "embedding.weight" in original.weights:
@@ -116,16 +117,8 @@ def convert_checkpoint(
 def _check_output(output: Path) -> None:
     if output.exists() and not output.is_dir():
         raise FileExistsError(f"{output} is a file: expected a folder, made if need be")
-    if not output.is_dir() or not any(output.iterdir()):
-        return
-    try:
-        kind = json.loads((output / "config.json").read_text(encoding="utf-8"))["model_type"]
-    except (OSError, ValueError, TypeError, KeyError):
-        kind = None
-    if kind != "bilstm_classifier":
-        raise FileExistsError(
-            f"{output} holds other things than a model of this package: give a new or an empty folder"
-        )
+    if output.is_dir() and any(output.iterdir()):
+        raise FileExistsError(f"{output} is not empty: give a new folder")
 
 
 # --- both models ---
@@ -208,18 +201,20 @@ def _original_name(name: str, embedder: str) -> str:
 # --- the news model ---
 
 
-def _news_config(original: Original, labels: Sequence[str] | None, embedder: str | None) -> "BiLSTMConfig":
+def _news_config(
+    original: Original, labels: Sequence[str] | None, embedder: str | None, hub: HubOptions
+) -> "BiLSTMConfig":
     if labels is None:
         outputs = original.size("fc.weight", 0)
         if outputs != len(NEWS_LABELS):
             raise ValueError(
-                f"{original.name} has {outputs} labels without names: give their names, in the order of their ids"
+                f"{original.name} has {outputs} labels without names: give them in the order of their ids (--labels)"
             )
         labels = NEWS_LABELS
     return _config(
         original,
         _check_labels(original, labels),
-        embedder_config=_bert_config(original) if embedder is None else _published_config(embedder),
+        embedder_config=_bert_config(original) if embedder is None else _published_config(embedder, hub),
         pooling="mean",
         dropout=original.submodule("dropout").state.get("p", NEWS_DROPOUT),
     )
@@ -247,12 +242,13 @@ def _bert_config(original: Original) -> "PreTrainedConfig":
         # wide (12 heads at 768), but not in every BERT: one of width 312 has 12 heads too.
         if hidden_size % HEAD_SIZE:
             raise ValueError(
-                f"{name} does not say how many heads its BERT of width {hidden_size} has: give the embedder it was"
+                f"{name} does not say how many heads its BERT of width {hidden_size} has: give the embedder it was "
+                "(--embedder)"
             )
         settings["num_attention_heads"] = hidden_size // HEAD_SIZE
     if odd := {key for key, value in settings.items() if not isinstance(value, str | int | float | None)}:
         raise ValueError(
-            f"the BERT in {name} has a {min(odd)} that is no number or name: give the embedder it was"
+            f"the BERT in {name} has a {min(odd)} that is no number or name: give the embedder it was (--embedder)"
         )
     try:
         return BertConfig(**settings)
@@ -260,15 +256,15 @@ def _bert_config(original: Original) -> "PreTrainedConfig":
         raise ValueError(f"the BERT in {name} has settings that make none ({first_line(error)})") from error
 
 
-def _published_config(embedder: str) -> "PreTrainedConfig":
+def _published_config(embedder: str, hub: HubOptions) -> "PreTrainedConfig":
     from transformers import AutoConfig
 
-    return _from_pretrained(AutoConfig, embedder, "config")
+    return _from_pretrained(AutoConfig, embedder, "config", hub)
 
 
-def _from_pretrained(auto: Any, source: str, what: str) -> Any:
+def _from_pretrained(auto: Any, source: str, what: str, hub: HubOptions) -> Any:
     try:
-        return auto.from_pretrained(source, trust_remote_code=False)
+        return auto.from_pretrained(source, trust_remote_code=False, **hub)
     except Exception as error:  # of any type: libraries do not expect a damaged file
         kind = OSError if isinstance(error, OSError) else ValueError
         raise kind(
@@ -276,10 +272,10 @@ def _from_pretrained(auto: Any, source: str, what: str) -> Any:
         ) from error
 
 
-def _load_tokenizer(source: str, config: "BiLSTMConfig") -> "PreTrainedTokenizerFast":
+def _load_tokenizer(source: str, config: "BiLSTMConfig", hub: HubOptions) -> "PreTrainedTokenizerFast":
     from transformers import AutoTokenizer
 
-    tokenizer = _from_pretrained(AutoTokenizer, source, "tokenizer")
+    tokenizer = _from_pretrained(AutoTokenizer, source, "tokenizer", hub)
     rows = config.vocab_size or 0
     if not tokenizer.is_fast or len(tokenizer) > rows:
         what = f"{len(tokenizer):,} tokens" if tokenizer.is_fast else "no fast form"

@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 
-# That of a BERT with 12 layers is 0.2 MB; each of its bytes can ask for an object of a hundred.
+# That of a BERT with 12 layers is 0.2 MB; each of its bytes can ask for an object of a hundred, or for copies of many.
 MAX_PICKLE_BYTES = 16 * 2**20
+MAX_COPIES = 2**20
 MAX_DIMENSIONS = 8
 # What these hold is named and kept as data. torch has much else that a pickle could misuse, were it called.
 INERT_PACKAGES = ("torch.nn", "torch._C._nn", "transformers", "accelerate", "__main__")
@@ -198,6 +199,7 @@ class _Program:
         self._stack: list[Any] = []
         self._outer: list[list[Any]] = []  # the stacks below each open mark
         self._memo: dict[int, Any] = {}
+        self._copies = 0
 
     def run(self) -> Any:
         """The object that the pickle puts together."""
@@ -266,7 +268,7 @@ class _Program:
                 stack.append(self._call(called, arguments))
             case "BUILD":
                 state, built = stack.pop(), stack[-1]
-                _set_state(built, state)
+                self._set_state(built, state)
             case "INST":  # torch.save does not write it; the name in it is worth telling
                 raise _refused(argument.replace(" ", "."))
             case _:
@@ -298,18 +300,35 @@ class _Program:
             case ("torch._tensor", "_rebuild_from_type_v2"):  # a tensor with attributes, which are not needed
                 return self._call(arguments[0], arguments[2])
             case ("torch", "Size"):
-                return tuple(arguments[0])
+                return tuple(self._to_copy(arguments[0]))
             case ("torch", "device"):
                 return Inert("torch.device", arguments)
             case ("collections", "OrderedDict") if not arguments:
                 return {}
             case ("builtins", "set"):
-                return {_as_key(item) for item in arguments[0]}
+                return set(map(_as_key, self._to_copy(arguments[0])))
             case ("builtins", "getattr"):
                 return _attribute(*arguments)
             case _ if _is_class(called):
                 return Inert(str(called), arguments)
         raise _refused(called)
+
+    def _to_copy(self, items: Any) -> Any:
+        """``items``, counted: a few bytes can ask for one more copy of many, so that all together have a limit."""
+        self._copies += len(items)
+        if self._copies > MAX_COPIES:
+            raise _RefusedError(f"copies more than {MAX_COPIES:,} items about: no model needs as many")
+        return items
+
+    def _set_state(self, built: Any, state: Any) -> None:
+        if isinstance(built, Inert):
+            for part in state if isinstance(state, tuple) else (state,):  # with __slots__, a pair
+                if isinstance(part, dict):
+                    built.state.update(self._to_copy(part))
+        elif not isinstance(
+            built, dict
+        ):  # a state dict has the versions of its modules as an attribute: not needed
+            raise _RefusedError(f"sets the state of a {type(built).__name__}: nothing of it was run")
 
     def _storage(self, identity: Any) -> torch.Tensor:
         kind, storage, key, _, count = identity  # the device it was on does not matter
@@ -376,17 +395,6 @@ def _attribute(owner: Any, name: Any) -> str:
     return f"{owner.name}.{name}"
 
 
-def _set_state(built: Any, state: Any) -> None:
-    if isinstance(built, Inert):
-        for part in state if isinstance(state, tuple) else (state,):  # with __slots__, a pair
-            if isinstance(part, dict):
-                built.state.update(part)
-    elif not isinstance(
-        built, dict
-    ):  # a state dict has the versions of its modules as an attribute: not needed
-        raise _RefusedError(f"sets the state of a {type(built).__name__}: nothing of it was run")
-
-
 def _as_key(item: Any) -> Any:
     # hashing a tuple goes as deep as the file has nested it
     if not isinstance(item, (*_KEYS, Global, Inert)):
@@ -397,6 +405,11 @@ def _as_key(item: Any) -> Any:
 def _refused(found: Any) -> _RefusedError:
     name = str(found) if isinstance(found, (Global, str)) else f"a {type(found).__name__}"
     name = name if name.isprintable() else repr(name)
+    if isinstance(found, Global) and found.module in (
+        "posix",
+        "nt",
+    ):  # what stands behind the functions of os
+        name = f"os.{found.name} ({name})"
     return _RefusedError(
         f"wants to call {name[:200]}, which a model's file has no reason to: nothing of it was run and nothing "
         "was written. Ask whoever made it for its weights, torch.save({'model_state_dict': model.state_dict()}, ...)"

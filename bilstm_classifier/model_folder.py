@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import fnmatch
 import os
 import shutil
 import tempfile
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from filelock import FileLock
 
 from .files import make_readable
-from .hub import HubOptions, download, first_line
+from .hub import HubOptions, download, first_line, matches
 
 if TYPE_CHECKING:
     import torch
@@ -23,8 +22,15 @@ if TYPE_CHECKING:
     from .modeling import BiLSTMForSequenceClassification
 
 # What is fetched from a repository to load a model: neither code nor pickles.
-LOADED = ("config.json", "model*.safetensors*", "tokenizer*", "special_tokens_map.json")
-EMBEDDER = ("config.json", "model*.safetensors*")
+LOADED = (
+    "config.json",
+    "model.safetensors",
+    "model-*-of-*.safetensors",
+    "model.safetensors.index.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+)
 STAGING = ".save.tmp-"
 
 
@@ -42,15 +48,23 @@ def load_model(
         OSError: the source, or the embedder that it names, cannot be found, read or downloaded.
         ValueError: it is not a model of this package, a file is damaged, or a weight is missing.
     """
-    from transformers import AutoTokenizer
-
     name = os.path.expanduser(source)
     folder = Path(name) if looks_like_path(name) else download(name, LOADED, **options)
+    return load_folder(folder, name, options, dtype=dtype)
+
+
+def load_folder(
+    folder: Path, name: str, options: HubOptions, *, dtype: "torch.dtype | None" = None
+) -> "tuple[BiLSTMForSequenceClassification, PreTrainedTokenizerFast]":
+    """As :func:`load_model`, of the model ``name`` that is in ``folder``; ``options`` are for its embedder."""
+    from transformers import AutoTokenizer
+
     config = load_config(folder, name)
-    fetch_embedder(config, name, options)
+    encoder = fetch_embedder(config, name, options)
+    _require_plausible(folder, name, config, encoder)
     model = _load_weights(folder, name, config, dtype, options)
     with _reading("tokenizer", name):
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     return model, tokenizer
 
 
@@ -89,35 +103,68 @@ def save_model(
 
 
 @contextlib.contextmanager
-def staged(folder: Path) -> Iterator[Path]:
+def staged(folder: Path, replaces: Sequence[str] = LOADED) -> Iterator[Path]:
     """An empty folder to write a model to; its files take their places in ``folder`` when the block ends without error.
 
-    Parts of two models never meet: a model's files that the new one does not have are removed.
+    Parts of two models never meet: files that match ``replaces`` and that the new model does not have are removed.
     """
     lock = folder / ".save.lock"
     with FileLock(lock):  # two processes at once would leave parts of both
         for left in folder.glob(f"{STAGING}*"):  # by a save that was killed
             shutil.rmtree(left)
         staging = Path(tempfile.mkdtemp(dir=folder, prefix=STAGING))
+        new, old = staging / "new", staging / "old"
+        new.mkdir()
+        old.mkdir()
         try:
-            yield staging
-            files = sorted(path.name for path in staging.iterdir())
-            # from here until config.json is back, last of all, the folder is no model
-            (folder / "config.json").unlink(missing_ok=True)
-            for path in folder.iterdir():
-                if path.is_file() and path.name not in files and matches(path.name, LOADED):
-                    path.unlink()
-            for name in sorted(files, key=lambda name: name == "config.json"):
-                make_readable(staging / name)
-                os.replace(staging / name, folder / name)
+            yield new
+            _replace(folder, new, old, replaces)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
             lock.unlink(missing_ok=True)
 
 
-def matches(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a file's name matches one of the patterns."""
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+def _replace(folder: Path, new: Path, old: Path, replaces: Sequence[str]) -> None:
+    """Move the files of ``new`` into ``folder``, after those that they replace went to ``old``; all, or none."""
+    names = sorted(path.name for path in new.iterdir())
+    if blocked := [name for name in names if (folder / name).is_dir()]:
+        raise IsADirectoryError(
+            f"{folder / blocked[0]} is a folder where a file of the model has to go: move it"
+        )
+    earlier = [
+        path.name
+        for path in folder.iterdir()
+        if path.name in names or (path.is_file() and matches(path.name, replaces))
+    ]
+    # config.json is the first to go and the last to come: what kill -9 leaves is no model, and not parts of two
+    try:
+        for name in sorted(earlier, key=lambda name: name != "config.json"):
+            os.replace(folder / name, old / name)
+        for name in sorted(names, key=lambda name: name == "config.json"):
+            make_readable(new / name)
+            os.replace(new / name, folder / name)
+    except BaseException:
+        for path in sorted(old.iterdir(), key=lambda path: path.name == "config.json"):
+            os.replace(path, folder / path.name)
+        for name in names:
+            if name not in earlier:
+                (folder / name).unlink(missing_ok=True)
+        raise
+
+
+def stored_dtype(folder: Path) -> "torch.dtype":
+    """The precision that the weights in a model's folder are stored in.
+
+    Raises:
+        FileNotFoundError: it holds no weights.
+    """
+    from safetensors import safe_open
+
+    for path in sorted(folder.glob("model*.safetensors")):
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118 (it is no dict)
+                return file.get_tensor(name).dtype
+    raise FileNotFoundError(f"{folder} holds no weights")
 
 
 def looks_like_path(source: str) -> bool:
@@ -143,7 +190,7 @@ def load_config(folder: Path, name: str) -> "BiLSTMConfig":
     """
     from transformers import PreTrainedConfig
 
-    from .configuration import FORMAT_VERSION, BiLSTMConfig
+    from .configuration import FORMAT_VERSION, NOT_SETTINGS, BiLSTMConfig
 
     _check_is_model(folder, name)
 
@@ -161,36 +208,63 @@ def load_config(folder: Path, name: str) -> "BiLSTMConfig":
             f"{name} was saved by a newer release of bilstm-classifier (format_version {version}, this one reads up to "
             f"{FORMAT_VERSION}): pip install --upgrade bilstm-classifier"
         )
+    for key in NOT_SETTINGS:
+        if key != "auto_map":  # which only says that the code is there
+            settings.pop(key, None)
     with _reading("config", name):
         return BiLSTMConfig.from_dict(settings)
 
 
-def fetch_embedder(config: "BiLSTMConfig", name: str, options: HubOptions) -> None:
+def fetch_embedder(config: "BiLSTMConfig", name: str, options: HubOptions) -> Path | None:
     """Download the embedder that the model ``name`` was saved without, if it names one, at the commit it names.
+
+    Returns:
+        Its folder in the cache; ``None`` where the model has its own.
 
     Raises:
         OSError: it cannot be found or downloaded.
         ValueError: it was damaged on its way.
     """
-    from huggingface_hub import try_to_load_from_cache
-
     if config.embedder_repo_id is None:
-        return
-    cache, commit = options.get("cache_dir"), config.embedder_commit
-    if isinstance(try_to_load_from_cache(config.embedder_repo_id, "model.safetensors", cache, commit), str):
-        return  # a commit does not change: no need to ask the Hub
+        return None
+    from .embedder import ENCODER_FILES
+
     reach: HubOptions = {**options, "revision": config.embedder_commit}
     try:
-        download(config.embedder_repo_id, EMBEDDER, **reach)
+        return download(config.embedder_repo_id, ENCODER_FILES, **reach)
     except (OSError, ValueError) as error:
-        raise type(error)(f"the embedder that {name} was saved without cannot be had: {error}") from error
+        kind = OSError if isinstance(error, OSError) else ValueError
+        raise kind(f"the embedder that {name} was saved without cannot be had: {error}") from error
+
+
+def _require_plausible(folder: Path, name: str, config: "BiLSTMConfig", encoder: Path | None) -> None:
+    """A config that asks for more layers than there are weights would fill the memory before anything is compared."""
+    from safetensors import SafetensorError, safe_open
+
+    from .embedder import require_safetensors
+
+    require_safetensors(folder, name)
+    weights = 0
+    for part in filter(None, (folder, encoder)):
+        for path in part.glob("model*.safetensors"):
+            try:
+                with safe_open(path, "pt") as file:
+                    weights += len(file.keys())
+            except SafetensorError as error:
+                raise ValueError(
+                    f"the weights of {name} are damaged ({error}): copy or download them again"
+                ) from error
+    layers = config.lstm_num_layers + (getattr(config.embedder_config, "num_hidden_layers", None) or 0)
+    if layers > weights:
+        raise ValueError(
+            f"the weights of {name} do not go with its config: it has {layers:,} layers, they are {weights:,} tensors"
+        )
 
 
 def _load_weights(
     folder: Path, name: str, config: "BiLSTMConfig", dtype: "torch.dtype | None", options: HubOptions
 ) -> "BiLSTMForSequenceClassification":
     import torch
-    from safetensors import SafetensorError
 
     from .modeling import BiLSTMForSequenceClassification
 
@@ -205,12 +279,13 @@ def _load_weights(
                 output_loading_info=True,
                 **{name: value for name, value in options.items() if name != "revision"},
             )
-    except SafetensorError as error:
-        raise ValueError(
-            f"the weights of {name} are damaged ({error}): copy or download them again"
-        ) from error
     except OSError as error:
         raise OSError(f"the weights of {name} could not be read: {first_line(error)}") from error
+    except Exception as error:  # of any type: transformers does not expect odd settings or damaged files
+        cause = (
+            str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {first_line(error)}"
+        )
+        raise ValueError(f"the weights of {name} could not be read: {cause}") from error
     if surplus := sorted(loaded["unexpected_keys"]):
         raise ValueError(
             f"the weights of {name} do not go with its config: {len(surplus)} have no place, {surplus[0]} among them"

@@ -12,6 +12,7 @@ import contextlib
 import inspect
 from collections.abc import Iterator
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -21,7 +22,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from .configuration import BiLSTMConfig
-from .embedder import HUB_OPTIONS, build_embedder, commit_of, load_encoder
+from .embedder import HUB_OPTIONS, build_embedder, fetch_encoder, load_encoder
 from .layers import AttentionPooling, BiLSTM, real_tokens_first, reorder
 
 _gradients_to_embedder: ContextVar[bool] = ContextVar("gradients_to_embedder", default=False)
@@ -78,14 +79,16 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             OSError: the model or its embedder cannot be found or read, or the embedder is no safetensors.
             ValueError: the embedder is not the one that the config describes, or lacks some of its weights.
         """
+        kwargs["use_safetensors"] = True  # no pickle was ever saved
         model, loaded = super().from_pretrained(*args, output_loading_info=True, **kwargs)
-        if model.config.embedder_repo_id is not None:
+        name, commit = model.config.embedder_repo_id, model.config.embedder_commit
+        if name is not None:
+            hub = {key: kwargs[key] for key in HUB_OPTIONS if key in kwargs}
             encoder = load_encoder(
-                model.config.embedder_repo_id,
-                revision=model.config.embedder_commit,
+                fetch_encoder(name, commit, **hub),
+                f"{name} at revision {commit}",
                 config=model.config.embedder_config,
                 dtype=model.dtype,
-                **{name: kwargs[name] for name in HUB_OPTIONS if name in kwargs},
             )
             model.embedder.load_state_dict(encoder.state_dict())
         model._freeze()
@@ -128,17 +131,19 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
                 embedding is learned).
         """
         hub = {name: settings.pop(name) for name in HUB_OPTIONS if name in settings}
-        commit = commit_of(embedder, revision, **hub)
-        revision = commit or revision
-        embedder_config = AutoConfig.from_pretrained(embedder, revision=revision, **hub)
+        repo_id = commit = None
+        folder = Path(embedder)
+        if not folder.is_dir():
+            folder = fetch_encoder(embedder, revision, **hub)
+            repo_id, commit = embedder, folder.name
+        embedder_config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         if isinstance(embedder_config, BiLSTMConfig):
             if embedder_config.embedder_config is None:
                 raise ValueError(f"{embedder} learned its embedding itself: it has no encoder to build upon")
-            encoder = cls.from_pretrained(embedder, revision=revision, dtype=torch.float32, **hub).embedder
+            encoder = cls.from_pretrained(folder, dtype=torch.float32, **hub).embedder
             repo_id, commit = embedder_config.embedder_repo_id, embedder_config.embedder_commit
         else:
-            encoder = load_encoder(embedder, revision=revision, dtype=torch.float32, **hub)
-            repo_id = None if commit is None else embedder
+            encoder = load_encoder(folder, embedder, dtype=torch.float32)
         config = BiLSTMConfig(
             embedder_config=encoder.config, embedder_repo_id=repo_id, embedder_commit=commit, **settings
         )

@@ -1,7 +1,6 @@
 """From texts to predictions: batches of like length, memory bounded, the same answer in any company."""
 
 import logging
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -97,6 +96,7 @@ class Predictor:
         self.max_length = max_length_of(tokenizer, model.config.max_tokens)
         self._encoder = TextEncoder(tokenizer.backend_tokenizer, self.max_length, truncation)
         self._pad_token_id = tokenizer.pad_token_id or 0
+        self._origin: tuple[str, HubOptions] | None = None  # where it was loaded from, if it was
 
     @classmethod
     def from_pretrained(
@@ -140,7 +140,9 @@ class Predictor:
         except (RuntimeError, AssertionError) as error:
             reason = str(error).partition("\n")[0]
             raise ValueError(f"the device {str(device)!r} cannot be used: {reason}") from error
-        return cls(model, tokenizer, batch_size=batch_size, truncation=truncation)
+        predictor = cls(model, tokenizer, batch_size=batch_size, truncation=truncation)
+        predictor._origin = (str(Path(source).expanduser()), options)
+        return predictor
 
     def push_to_hub(
         self,
@@ -152,24 +154,24 @@ class Predictor:
         token: str | bool | None = None,
         include_embedder: bool = False,
     ) -> Pushed:
-        """Upload the model with its tokenizer; see :func:`bilstm_classifier.push_model`, which pushes a saved folder.
+        """Upload the model with its tokenizer, in the precision of the file that it was loaded from.
 
-        Raises as that.
+        Card and figures of that place go along unless the weights were changed since. Arguments and errors are those of
+        :func:`bilstm_classifier.push_model`.
         """
-        from .model_folder import save_model
-        from .publishing import push_model
+        from .publishing import push_loaded
 
-        with tempfile.TemporaryDirectory() as folder:
-            save_model(self.model, self.tokenizer, folder, include_embedder=include_embedder)
-            return push_model(
-                folder,
-                repo_id,
-                private=private,
-                revision=revision,
-                create_pr=create_pr,
-                token=token,
-                include_embedder=include_embedder,
-            )
+        return push_loaded(
+            self.model,
+            self.tokenizer,
+            repo_id,
+            self._origin,
+            private=private,
+            revision=revision,
+            create_pr=create_pr,
+            token=token,
+            include_embedder=include_embedder,
+        )
 
     @cached_property
     def labels(self) -> list[str]:

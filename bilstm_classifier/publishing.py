@@ -8,12 +8,38 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from .card import PICTURES, is_sealed, merge_cards, write_card
 from .files import write_text
-from .hub import HubOptions, Pushed, download, require_repo_id, upload
-from .model_folder import LOADED, fetch_embedder, load_config, load_model, matches, staged, write_model
+from .hub import (
+    README,
+    HubOptions,
+    Pushed,
+    check_hashes,
+    download,
+    first_line,
+    matches,
+    require_repo_id,
+    telling_uploads,
+    upload,
+)
+from .model_folder import (
+    LOADED,
+    fetch_embedder,
+    load_config,
+    load_folder,
+    load_model,
+    looks_like_path,
+    save_model,
+    staged,
+    stored_dtype,
+    write_model,
+)
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
     from .configuration import BiLSTMConfig
+    from .modeling import BiLSTMForSequenceClassification
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +49,10 @@ AUTO_MAP = {
     "AutoConfig": "configuration.BiLSTMConfig",
     "AutoModelForSequenceClassification": "modeling.BiLSTMForSequenceClassification",
 }
+# What is told of a model beside it.
+FIGURES = (README, "metrics.json", *PICTURES)
 # All that is published of a run's folder; checkpoints, optimizer states and pickles of any name are not among it.
-PUBLISHED = (*LOADED, *REMOTE_CODE, "README.md", "metrics.json", "*.png")
+PUBLISHED = (*LOADED, *REMOTE_CODE, *FIGURES)
 # The card tells of it; the file itself names places on the disk of whoever trained the model.
 RECIPE = "recipe.yaml"
 
@@ -59,22 +87,21 @@ def push_model(
         OSError: the folder holds no model, or the Hub cannot be reached or refuses; the repository is then as before.
         ValueError: the model is damaged, its embedder is not public, or ``repo_id`` is not ``owner/name``.
     """
-    from .card import write_card
-
     require_repo_id(repo_id)
     folder = Path(folder).expanduser()
     config = load_config(folder, str(folder))
     options: HubOptions = {"token": token}
     model, tokenizer = load_model(folder, **options)  # what cannot be loaded is not published
     if config.embedder_repo_id is not None and not include_embedder:
-        _require_public(config, repo_id, private, token)
+        with telling_uploads(repo_id):
+            _require_public(config, repo_id, private, token)
     with tempfile.TemporaryDirectory() as name:
         staging = Path(name)
         for path in sorted(folder.iterdir()):
             if path.is_file() and matches(path.name, (*PUBLISHED, RECIPE)):
-                _link(path, staging / path.name)
+                _link(path, staging / path.name, folder)
         if include_embedder and config.embedder_repo_id is not None:
-            _write_whole(model, tokenizer, folder, staging)
+            _write_whole(model, tokenizer, staging)
         _add_remote_code(staging)
         write_card(staging, repo_id=repo_id)
         (staging / RECIPE).unlink(missing_ok=True)
@@ -86,16 +113,61 @@ def push_model(
             create_pr=create_pr,
             token=token,
             message=message,
-            replaces=LOADED,
+            replaces=PUBLISHED,
         )
 
 
-def pull_model(repo_id: str, *, local_dir: str | Path | None = None, **options: Unpack[HubOptions]) -> Path:
+def push_loaded(
+    model: "BiLSTMForSequenceClassification",
+    tokenizer: "PreTrainedTokenizerFast",
+    repo_id: str,
+    origin: tuple[str, HubOptions] | None,
+    *,
+    include_embedder: bool = False,
+    **settings: Any,
+) -> Pushed:
+    """:func:`push_model` of a model in memory.
+
+    Card and figures of where it was loaded from go along where its weights are still the same.
+
+    Args:
+        model: The classifier.
+        tokenizer: Its fast tokenizer.
+        repo_id: ``owner/name``.
+        origin: Folder or Hub id that it was loaded from, and how that was reached.
+        include_embedder: As in :func:`push_model`.
+        settings: Further arguments of :func:`push_model`.
+    """
+    require_repo_id(repo_id)
+    source = None
+    if origin is not None:
+        source = (
+            Path(origin[0]) if looks_like_path(origin[0]) else download(origin[0], PUBLISHED, **origin[1])
+        )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dtype = None if source is None else stored_dtype(source)
+        save_model(model, tokenizer, folder, dtype=dtype, include_embedder=include_embedder)
+        if source is not None and _has_weights_of(source, folder):
+            for path in source.iterdir():
+                if path.name in (*FIGURES, RECIPE):
+                    shutil.copyfile(path, folder / path.name)
+        return push_model(folder, repo_id, **settings)
+
+
+def pull_model(
+    repo_id: str,
+    *,
+    local_dir: str | Path | None = None,
+    include_embedder: bool = False,
+    **options: Unpack[HubOptions],
+) -> Path:
     """Download a model with all that it needs, so that it works offline from here on.
 
     Args:
         repo_id: ``owner/name``.
         local_dir: Copy the model there too, over an earlier one; the cache alone if left out.
+        include_embedder: Put an embedder that the model only names into ``local_dir`` too, not into the cache alone.
         options: See :class:`bilstm_classifier.hub.HubOptions`.
 
     Returns:
@@ -111,18 +183,48 @@ def pull_model(repo_id: str, *, local_dir: str | Path | None = None, **options: 
     if target is not None:
         _require_room_for_model(target)
     folder = download(repo_id, PUBLISHED, **options)
+    check_hashes(folder, repo_id)  # of what was in the cache before, too
     config = load_config(folder, repo_id)
-    fetch_embedder(config, repo_id, options)
-    cached: HubOptions = {**options, "local_files_only": True}
-    load_model(repo_id, **cached)
+    if (encoder := fetch_embedder(config, repo_id, options)) is not None:
+        check_hashes(encoder, str(config.embedder_repo_id))
+    model, tokenizer = load_folder(folder, repo_id, options)
+    if not options.get("local_files_only"):
+        _tell_if_not_reached(repo_id, options)
     if target is None:
         return folder
     target.mkdir(parents=True, exist_ok=True)
-    with staged(target) as staging:
+    with staged(target, PUBLISHED) as staging:
         for path in sorted(folder.iterdir()):
-            if matches(path.name, PUBLISHED):
+            if path.is_file() and matches(path.name, PUBLISHED):
                 shutil.copyfile(path, staging / path.name)
+        _keep_edited_card(target, staging)
+        if include_embedder and config.embedder_repo_id is not None:
+            _write_whole(model, tokenizer, staging)
     return target
+
+
+def _keep_edited_card(folder: Path, staging: Path) -> None:
+    """A card in ``folder`` that a person wrote in keeps its text: that of the pulled one does not take its place."""
+    card, pulled = folder / README, staging / README
+    if not card.is_file() or not pulled.is_file():
+        return
+    earlier = card.read_bytes().decode("utf-8", "replace")
+    if is_sealed(earlier) or earlier == (ours := pulled.read_text(encoding="utf-8")):
+        return
+    logger.warning("%s was edited by hand, its text is kept: remove it to have the repository's", card)
+    write_text(pulled, merge_cards(ours, earlier))
+
+
+def _tell_if_not_reached(repo_id: str, options: HubOptions) -> None:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        HfApi(token=options.get("token")).model_info(repo_id, revision=options.get("revision"))
+    except (HTTPError, OSError) as error:
+        logger.warning(
+            "the Hub was not reached (%s): this is %s as it was downloaded before", first_line(error), repo_id
+        )
 
 
 def _require_public(
@@ -147,13 +249,24 @@ def _require_public(
         )
 
 
-def _write_whole(model: Any, tokenizer: Any, folder: Path, staging: Path) -> None:
-    """Write the model with its embedder, in the precision that it is stored in."""
-    from safetensors import safe_open
+def _has_weights_of(source: Path, folder: Path) -> bool:
+    """Whether the model saved in ``folder`` has all weights of that in ``source``, bit by bit."""
+    import torch
+    from safetensors.torch import load_file
 
-    weights = next(folder.glob("model*.safetensors"))
-    with safe_open(weights, "pt") as file:
-        dtype = file.get_tensor("classifier.bias").dtype
+    own = {
+        name: weight for path in folder.glob("model*.safetensors") for name, weight in load_file(path).items()
+    }
+    return all(
+        name in own and torch.equal(own[name], weight)
+        for path in source.glob("model*.safetensors")
+        for name, weight in load_file(path).items()
+    )
+
+
+def _write_whole(model: Any, tokenizer: Any, staging: Path) -> None:
+    """Write the model with its embedder over the one in ``staging``, in the precision that it is stored in."""
+    dtype = stored_dtype(staging)
     for path in staging.iterdir():
         if matches(path.name, LOADED):
             path.unlink()
@@ -172,7 +285,13 @@ def _add_remote_code(staging: Path) -> None:
     write_text(path, json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(source: Path, target: Path, folder: Path) -> None:
+    """Put ``source`` of ``folder`` at ``target``; links in the Hub's cache lead to its blobs, others nowhere good."""
+    places = (folder.resolve(), folder.resolve().parent.parent / "blobs")
+    if source.is_symlink() and not any(source.resolve().is_relative_to(place) for place in places):
+        raise ValueError(
+            f"{source} is a link to {source.resolve()}: put the file itself there, if it is to be published"
+        )
     try:
         os.symlink(source.resolve(), target)
     except OSError:  # Windows allows links to some users only
@@ -182,11 +301,13 @@ def _link(source: Path, target: Path) -> None:
 def _require_room_for_model(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file: expected a folder, made if need be")
-    if not folder.is_dir() or (folder / "config.json").is_file():
-        if (folder / "config.json").is_file():
-            load_config(folder, str(folder))
+    if (folder / RECIPE).is_file() or any(folder.glob("checkpoint-*")):
+        raise ValueError(f"{folder} holds a training run: choose another folder, or it would lose its model")
+    if (folder / "config.json").is_file():
+        load_config(folder, str(folder))
         return
-    if taken := [path.name for path in sorted(folder.iterdir()) if matches(path.name, PUBLISHED)]:
+    names = [path.name for path in sorted(folder.glob("*"))]
+    if taken := [name for name in names if matches(name, PUBLISHED)]:
         raise ValueError(
             f"{folder} holds {taken[0]}, which is not a model's and would be replaced: choose an empty folder"
         )

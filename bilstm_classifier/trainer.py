@@ -23,7 +23,7 @@ from transformers import (
 
 from . import plots
 from .augmentation import with_damaged_copies
-from .calibration import fit_temperature, unsure_bound
+from .calibration import LEAST_TEXTS, fit_temperature, unsure_bound
 from .card import write_card
 from .checkpoints import MarkComplete, last_complete
 from .configuration import BiLSTMConfig
@@ -32,7 +32,7 @@ from .decision import probabilities
 from .embedding_store import EmbeddingStore, StoredCollator
 from .evaluation import TextCollator, compute_metrics, encode_split, evaluate_model
 from .files import write_text
-from .hub import HubOptions, require_repo_id
+from .hub import HubOptions, require_access
 from .model_folder import load_model, save_model
 from .modeling import BiLSTMForSequenceClassification
 from .predictor import DEFAULT_MODEL
@@ -121,7 +121,9 @@ def run_training(
     if push:
         if not args.hub_model_id:
             raise ValueError("--push_to_hub needs --hub_model_id owner/name")
-        require_repo_id(args.hub_model_id)
+        require_access(
+            args.hub_model_id, args.hub_token
+        )  # hours of training should not end at a missing token
     args.save_total_limit = max(args.save_total_limit or LEAST_CHECKPOINTS, LEAST_CHECKPOINTS)
     args.remove_unused_columns = False
     args.dataloader_pin_memory = args.device.type == "cuda"
@@ -135,7 +137,8 @@ def run_training(
     classifier = _classifier(model, tokenizer, splits["train"], args.hub_token)
     if (limit := classifier.config.max_tokens) is not None and model.max_length > limit:
         raise ValueError(
-            f"max_length is {model.max_length}, but {model.embedder} reads {limit} tokens at most"
+            f"max_length is {model.max_length}, but {model.embedder} reads {limit} tokens at most: "
+            f"give --max_length {limit}"
         )
     if model.cache_embeddings and (not classifier.embedder_is_frozen or model.unfreeze_last_layers):
         raise ValueError(
@@ -146,7 +149,7 @@ def run_training(
     claim(output_dir, data, model, args, card or CardSettings(), splits)
     trainer = _trainer(classifier, tokenizer, splits, data, model, args)
     trainer.train(resume_from_checkpoint=_resume_point(output_dir))
-    _calibrate(classifier, trainer, model.sure_accuracy)
+    temperature = _calibrate(classifier, trainer, model.sure_accuracy)
     save_model(
         classifier,
         tokenizer,
@@ -157,18 +160,23 @@ def run_training(
     )
     if any("loss" in entry or "eval_loss" in entry for entry in trainer.state.log_history):
         plots.plot_loss_curves(trainer.state.log_history, output_dir / "loss_curves.png")
-    metrics = _report(output_dir, trainer, splits, args, hub_sources(data, model))
+    about = {"temperature": temperature, "hub_sources": hub_sources(data, model)}
+    metrics = _report(output_dir, trainer, splits, args, about)
     write_card(output_dir)
     shutil.rmtree(output_dir / "embeddings", ignore_errors=True)
     logger.info('the model is in %s: bilstm-classifier predict --model %s "..."', output_dir, output_dir)
     if push:
-        pushed = push_model(
-            output_dir,
-            args.hub_model_id,
-            private=args.hub_private_repo,
-            revision=args.hub_revision,
-            token=args.hub_token,
-        )
+        try:
+            pushed = push_model(
+                output_dir,
+                args.hub_model_id,
+                private=args.hub_private_repo,
+                revision=args.hub_revision,
+                token=args.hub_token,
+            )
+        except OSError as error:
+            later = f"bilstm-classifier push {output_dir} {args.hub_model_id}"
+            raise OSError(f"{error}; the model is kept, push it later: {later}") from error
         logger.info("pushed to %s" if pushed.changed else "%s has it all already", pushed.url)
     return metrics
 
@@ -219,10 +227,11 @@ def _tokenizer(model: ModelSettings, train: "Dataset", token: str | None) -> Pre
     if model.tokenizer == "embedder":
         if model.embedder is None:
             raise ValueError(
-                "no --embedder to take the tokenizer of: give one, or --tokenizer characters or words"
+                "no --embedder to take the tokenizer of: give one, or --tokenizer characters or words, or a --recipe "
+                "such as default_model"
             )
         return AutoTokenizer.from_pretrained(
-            _embedder_source(model), revision=model.embedder_revision, token=token
+            _embedder_source(model), revision=model.embedder_revision, token=token, trust_remote_code=False
         )
     trainers = {"characters": train_character_tokenizer, "words": train_word_tokenizer}
     if model.tokenizer not in trainers:
@@ -351,14 +360,26 @@ def _trainer(
     )
 
 
-def _calibrate(classifier: BiLSTMForSequenceClassification, trainer: Trainer, sure_accuracy: float) -> None:
+def _calibrate(
+    classifier: BiLSTMForSequenceClassification, trainer: Trainer, sure_accuracy: float
+) -> float | None:
     """Fold the validation split's temperature into the head, and note below which probability answers are unsure.
 
     Folded in, so that a bare pipeline gives calibrated probabilities too.
+
+    Returns:
+        The temperature; ``None`` where there are too few texts to tell it.
     """
     output = trainer.predict(trainer.eval_dataset)
     logits, labels = output.predictions, output.label_ids
     config = classifier.config
+    if len(labels) < LEAST_TEXTS:
+        logger.info(
+            "not calibrated: %d texts to validate on, %d are needed; no answer is called unsure",
+            len(labels),
+            LEAST_TEXTS,
+        )
+        return None
     temperature = fit_temperature(logits, labels, config.problem_type)
     with torch.no_grad():
         classifier.classifier.weight.div_(temperature)
@@ -366,7 +387,10 @@ def _calibrate(classifier: BiLSTMForSequenceClassification, trainer: Trainer, su
     if config.problem_type == "single_label_classification":
         scores = probabilities(logits / temperature, config.problem_type)
         config.unsure_below = unsure_bound(scores, labels, sure_accuracy)
-    logger.info("temperature %.3f; answers below %s are unsure", temperature, config.unsure_below)
+    bound = config.unsure_below
+    unsure = "no answer is called unsure" if bound is None else f"answers below {bound:.3f} are unsure"
+    logger.info("calibrated: temperature %.3f; %s", temperature, unsure)
+    return temperature
 
 
 def _draw_data(output_dir: Path, splits: "DatasetDict", encoded: dict[str, Any], max_length: int) -> None:
@@ -381,14 +405,14 @@ def _draw_data(output_dir: Path, splits: "DatasetDict", encoded: dict[str, Any],
 
 
 def _report(
-    output_dir: Path, trainer: Trainer, splits: "DatasetDict", args: TrainingArguments, from_hub: list[str]
+    output_dir: Path, trainer: Trainer, splits: "DatasetDict", args: TrainingArguments, about: dict[str, Any]
 ) -> dict[str, Any]:
-    """Evaluate the model as it was saved, and write ``metrics.json`` and the confusion matrix."""
+    """Evaluate the model as it was saved; write ``metrics.json``, ``about`` in it, and the confusion matrix."""
     metrics: dict[str, Any] = {
         "steps": trainer.state.global_step,
         "epochs": trainer.state.epoch,
         "rows": {name: len(rows) for name, rows in splits.items()},
-        "hub_sources": from_hub,
+        **about,
     }
     for split in ("validation", "test"):
         metrics[split] = evaluate_model(output_dir, splits[split], batch_size=args.per_device_eval_batch_size)

@@ -13,6 +13,7 @@ from huggingface_hub import ModelCard
 from bilstm_classifier import train_model
 from bilstm_classifier.card import fill_card, is_sealed, merge_cards, seal, write_card
 from bilstm_classifier.card_merging import template_of
+from bilstm_classifier.cli import _measured
 from bilstm_classifier.model_folder import save_model
 from bilstm_classifier.predictor import DEFAULT_MODEL
 
@@ -84,6 +85,11 @@ def make(tmp_path, word_tokenizer):
 
 def text_of(folder, **options):
     return write_card(folder, **options).read_bytes().decode("utf-8")
+
+
+def block_of(card):
+    """The metadata of a card, as YAML has them."""
+    return yaml.safe_load(card.split("\n---")[0])
 
 
 def rows_of(card):
@@ -269,8 +275,7 @@ def test_labels_cannot_break_a_table(make):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("metrics.json", "{", "cannot be read as JSON"),
-        ("metrics.json", "[]", "holds a list, expected names and values"),
+        ("tokenizer_config.json", "[]", "holds a list, expected names and values"),
         ("recipe.yaml", "data: [unclosed", "cannot be read as YAML"),
         ("recipe.yaml", "data: 3", "expected the recipe of a run"),
     ],
@@ -280,7 +285,77 @@ def test_files_that_cannot_be_read_are_named(make, name, content, message):
     (folder / name).write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=message) as caught:
         write_card(folder)
-    assert name in str(caught.value)
+    assert str(caught.value).startswith(f"{name} of the model ")
+    assert str(folder) not in str(caught.value)
+
+
+WHOLE = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "cannot be read as JSON"),
+        ('{"test": {"accur', "cannot be read as JSON"),
+        ("[" * 100_000, "cannot be read as JSON"),
+        (b"\xff\xfe", "cannot be read as JSON"),
+        ("[]", "holds a list, expected names and values"),
+        ("null", "holds a NoneType, expected names and values"),
+        ({"test": 3}, "has a 'test' that is no report"),
+        ({"validation": []}, "has a 'validation' that is no report"),
+        ({"test": {"per_class": {}}}, "has no labels in 'per_class' of 'test'"),
+        ({"test": {"per_class": [1]}}, "has no labels in 'per_class' of 'test'"),
+        ({"test": {"per_class": {"a": {}}}}, "has no number for 'f1_macro' of 'test'"),
+        ({"test": report(per_class={"a": {}})}, "lacks figures of the label 'a' of 'test'"),
+        ({"test": report(per_class={"a": {"support": 3}})}, "lacks figures of the label 'a' of 'test'"),
+        ({"test": report(per_class={"a": [1]})}, "lacks figures of the label 'a' of 'test'"),
+        ({"test": report(per_class={"a": WHOLE | {"support": -1}})}, "lacks figures of the label 'a'"),
+        ({"test": report(accuracy="0.9")}, "has no number for 'accuracy' of 'test'"),
+        ({"test": report(calibration_error=None)}, "has no number for 'calibration_error' of 'test'"),
+        (
+            {"test_later": {"per_class": {"a": {"support": 3}}}},
+            "has no number for 'f1_macro' of 'test_later'",
+        ),
+        ({"rows": 3}, "has a 'rows' that training does not write"),
+        ({"rows": {"test": "3"}}, "has a 'rows' that training does not write"),
+        ({"hub_sources": None}, "has a 'hub_sources' that training does not write"),
+        ({"steps": None}, "has a 'steps' that training does not write"),
+        ({"epochs": "two"}, "has a 'epochs' that training does not write"),
+    ],
+)
+def test_figures_that_cannot_be_used_are_told_in_a_sentence(make, content, message):
+    folder = make()
+    if isinstance(content, dict):
+        content = json.dumps(content)
+    (folder / "metrics.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    for reader in (write_card, _measured):
+        with pytest.raises(ValueError, match=f"^metrics.json of the model {message}") as caught:
+            reader(folder)
+        assert str(caught.value).endswith(": remove it, or write it again")
+        assert len(str(caught.value).splitlines()) == 1
+    assert not (folder / "README.md").exists()
+
+
+@pytest.mark.parametrize(
+    "found", [{}, {"test": None}, {"test": {"loss": 0.5}}, {"test_loss": 0.5}, {"epochs": None, "rows": {}}]
+)
+def test_a_file_without_reports_has_no_figures(make, found):
+    folder = make(found)
+    assert _measured(folder) == {}
+    assert "It was not measured" in text_of(folder)
+
+
+def test_reports_that_are_whole_are_told(make):
+    over_labels = {"f1_macro": 0.5, "per_class": {"a": WHOLE, "b": WHOLE}}
+    later = {**over_labels, "accuracy": 0.25, "per_class": {"a": {"support": 1200}}}
+    folder = make({"test": over_labels, "test_later": later})
+    assert _measured(folder) == {
+        "test": "macro F1 0.500 on 6 texts",
+        "test, later": "accuracy 0.250, macro F1 0.500 on 1,200 texts",
+    }
+    assert rows_of(text_of(folder))["Macro F1"] == ["0.500"]
+    assert _measured(folder / "none") == {}
+    assert list(_measured(DEFAULT_MODEL)) == ["test", "test, later", "test, unseen"]
 
 
 def test_a_folder_without_a_model(tmp_path):
@@ -315,7 +390,7 @@ def test_training_writes_the_card(news_csv, tmp_path):
 
 
 @pytest.mark.parametrize("template", ["", "model_card.md"])
-def test_a_seal_breaks_with_any_change(template):
+def test_a_seal_breaks_with_any_change_of_the_text(template):
     text = "---\nlicense: mit\n---\n\n# Title\n"
     sealed = seal(text, template)
     assert template_of(sealed) == template
@@ -323,13 +398,13 @@ def test_a_seal_breaks_with_any_change(template):
     assert sealed.count("\n") == text.count("\n") + 1
     assert is_sealed(sealed)
     assert is_sealed(sealed.removesuffix("\n"))
+    assert is_sealed(sealed.replace("mit", "apache-2.0"))  # chosen in a form of the Hub
     for edited in (
         text,
         sealed.replace("Title", "title"),
         sealed.replace("# T", "# \nT"),
-        sealed.replace("mit", "apache-2.0"),
+        sealed.replace("# T", "more\n# T"),
         sealed + "more\n",
-        " " + sealed,
         sealed.replace("\n", "\r\n"),
     ):
         assert not is_sealed(edited)
@@ -361,8 +436,43 @@ def test_a_licence_chosen_when_the_repository_was_made_stays(make):
     )
     assert is_sealed(first)
     assert merge_cards(plain, first) == first
-    licensed = fill_card(make(metrics(), recipe()), "me/topics")
-    assert merge_cards(licensed, first) == licensed
+    licensed = fill_card(make(metrics(), recipe(), name="licensed"), "me/topics")
+    assert ModelCard(merge_cards(licensed, first)).data.license == "apache-2.0"
+
+
+def test_metadata_edited_in_a_form_of_the_hub_do_not_keep_an_old_text(ours, make):
+    edited = ours.replace("license: mit\n", "license: apache-2.0  # chosen\nthumbnail: 'cat.png'\n")
+    edited = edited.replace("tags:\n", "tags:\n- mine\n")
+    newer = fill_card(make(metrics(test=report(accuracy=0.1234)), recipe(), name="newer"), "me/topics")
+    merged = merge_cards(newer, edited)
+    assert ModelCard(merged).text == ModelCard(newer).text
+    assert "license: apache-2.0  # chosen\nthumbnail: 'cat.png'\n" in merged
+    assert values(ModelCard(merged)) == values(ModelCard(newer))
+    assert "mine" in ModelCard(merged).data.tags
+    # they are still a person's when the model is pushed again, or changes again
+    assert merge_cards(newer, merged) == merged
+    again = merge_cards(ours, merged)
+    assert ModelCard(again).text == ModelCard(ours).text
+    assert ModelCard(again).data.license == "apache-2.0"
+    assert "mine" in ModelCard(again).data.tags
+
+
+def test_metadata_that_nobody_edited_are_those_of_the_new_model(ours, make):
+    settings = recipe(data={"dataset": "somebody/other"}, card={"license": None, "language": ["be"]})
+    found = metrics(hub_sources=["somebody/other"])
+    newer = fill_card(make(found, settings, name="newer"), "me/topics")
+    assert merge_cards(newer, ours) == newer
+    data = ModelCard(newer).data
+    assert (data.datasets, data.language, data.license) == (["somebody/other"], ["be"], None)
+
+
+def test_metadata_edited_in_the_folder_stay_there(make):
+    folder = make(metrics(), recipe())
+    (folder / "README.md").write_text(text_of(folder).replace("license: mit", "license: bsd"), "utf-8")
+    (folder / "metrics.json").write_text(json.dumps(metrics(test=report(accuracy=0.1234))), "utf-8")
+    card = ModelCard(text_of(folder))
+    assert card.data.license == "bsd"
+    assert rows_of(card.text)["Accuracy"][0] == "0.123"
 
 
 PERSONS = """---
@@ -401,16 +511,13 @@ def test_a_person_keeps_the_text_and_we_keep_the_figures(ours):
     assert data["language"] == ["en", "ru"]
     assert data["tags"] == ["mine", "lstm", "bilstm_classifier", "text-classification"]
     assert (data["base_model"], data["datasets"]) == (ENCODER, [DATASET])
-    found = {
-        (item.dataset_type, item.metric_type, (item.metric_args or {}).get("average")): item.metric_value
-        for item in ModelCard(merged).data.eval_results
-    }
-    assert found["somebody/topics", "accuracy", None] == OVERALL["accuracy"]
-    assert found["somebody/topics", "f1", "macro"] == OVERALL["f1_macro"]
-    assert found["somebody/topics", "mcc", None] == 0.2
-    assert found["somebody/other", "accuracy", None] == 0.3
-    names = [entry["name"] for entry in yaml.safe_load(merged.split("\n---")[0])["model-index"]]
-    assert names == ["topics", "my name for it"]
+    assert merged.startswith("---\n# chosen with care\nlicense: apache-2.0\n")
+    index = {entry["name"]: entry["results"] for entry in block_of(merged)["model-index"]}
+    assert list(index) == ["topics", "my name for it"]
+    assert [metric["value"] for metric in index["topics"][0]["metrics"]] == [
+        OVERALL[key] for key in EXPECTED.values()
+    ]
+    assert index["my name for it"] == block_of(PERSONS)["model-index"][0]["results"]
     assert merge_cards(ours, merged) == merged
     assert not check_card(merged, "models")["errors"]
 
@@ -444,7 +551,7 @@ def test_line_ends_and_byte_order_marks_are_kept(ours, end, mark):
 
 
 @pytest.mark.parametrize(
-    "block", ["a: [", "- a\n- b", "just words", "date: 2024-13-45", "a: !!python/name:os.x"]
+    "block", ["a: [", "- a\n- b", "just words", "a: !!bool perhaps", "a: !!python/name:os.x"]
 )
 def test_metadata_that_cannot_be_read_are_left_alone(ours, block, caplog):
     theirs = f"---\n{block}\n---\n\n# Mine\n"
@@ -455,8 +562,93 @@ def test_metadata_that_cannot_be_read_are_left_alone(ours, block, caplog):
 def test_a_norwegian_stays_one(ours):
     """``no`` is false to YAML 1.1, and not to the Hub."""
     merged = merge_cards(ours, "---\nlanguage: no\nextra: {on: true}\n---\n# Min\n")
-    assert yaml.safe_load(merged.split("---")[1])["language"] == ["no", "ru"]
-    assert yaml.safe_load(merged.split("---")[1])["extra"] == {"on": True}
+    assert block_of(merged)["language"] == ["no", "ru"]
+    assert "\nextra: {on: true}\n" in merged
+
+
+AS_WRITTEN = """\
+# what follows is not to be changed
+time: 12:30:00
+zip: 01234   # not 668
+version:   1.10
+"count": 1_000
+date: 2024-13-45
+dates: [2024-01-02, 2001-12-14t21:59:43.10-05:00, '2024-01-02']
+folded: >-
+  two
+  lines
+quoted: "1.10"
+"""
+
+
+def test_what_is_not_ours_stays_as_it_is_written(ours):
+    tags = "# tags\ntags: [mine, 1.10]\n  # more of them\n\n# the end\n"
+    merged = merge_cards(ours, f"---\n{AS_WRITTEN}{tags}---\n# Mine\n")
+    assert merged.startswith(f"---\n{AS_WRITTEN}# tags\ntags:\n- mine\n- 1.10\n- bilstm_classifier\n")
+    assert "\n  # more of them\n\n# the end\n" in merged
+    assert {"base_model", "license", "model-index"} <= set(block_of(merged.replace("2024-13-45", "none")))
+    assert merge_cards(ours, merged) == merged
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "{zip: 01234, tags: [mine], quoted: '1.10'}",
+        "tags: &mine [mine]\nzip: 01234\nextra: *mine\nquoted: '1.10'",
+        "  zip: 01234\n  tags: [mine]\n  quoted: '1.10'",
+        "<<: {tags: [mine], base_model: a/b}\nzip: 01234\nquoted: '1.10'",
+    ],
+)
+def test_a_block_that_is_no_list_of_lines_keeps_its_values(ours, block):
+    merged = merge_cards(ours, f"---\n{block}\n---\n# Mine\n")
+    assert "zip: 01234\n" in merged
+    found = block_of(merged)
+    assert (found["quoted"], found["base_model"]) == ("1.10", ENCODER)
+    assert found["tags"][:2] == ["mine", "bilstm_classifier"]
+    assert found.get("extra", ["mine"])[0] == "mine"
+    assert merge_cards(ours, merged) == merged
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("block", ["", "{}{end}", "# no metadata yet{end}", "license:{end}tags:{end}"])
+def test_empty_metadata_are_filled(ours, block, end):
+    block = block.replace("{end}", end)
+    merged = merge_cards(ours, f"---{end}{block}---{end}# Mine{end}---{end}more{end}")
+    assert merged.endswith(f"{end}---{end}# Mine{end}---{end}more{end}")
+    assert merged.count("---") == 3
+    assert ("# no metadata yet" in merged) == ("# no metadata yet" in block)
+    assert block_of(merged) == block_of(ours)
+
+
+def test_facts_and_results_of_an_earlier_model_do_not_stay(make):
+    earlier = fill_card(make(metrics(), recipe(), freeze_embedder=False), "me/topics")
+    assert {"base_model", "base_model_relation"} <= set(block_of(earlier))
+    edited = earlier.replace("## The data", "## Data")
+    settings = recipe(model={"embedder": None})
+    learned = fill_card(make(metrics(), settings, name="learned", embedder=False), "me/topics")
+    merged = merge_cards(learned, edited)
+    assert ModelCard(merged).text == ModelCard(edited).text
+    assert not {"base_model", "base_model_relation"} & set(block_of(merged))
+    # without figures none of the model before stay, and those of others do
+    unmeasured = fill_card(make(None, settings, name="unmeasured", embedder=False), "me/topics")
+    assert "model-index" not in block_of(merge_cards(unmeasured, edited))
+    other = "model-index:\n- name: baseline\n  results:\n  - metrics:\n    - {type: accuracy, value: 0.50}\n"
+    both = merge_cards(unmeasured, edited.replace("model-index:\n", other))
+    assert [entry["name"] for entry in block_of(both)["model-index"]] == ["baseline"]
+    assert "value: 0.50\n" in both
+    assert merge_cards(unmeasured, both) == both
+
+
+def test_results_on_other_data_stay_under_the_name_of_the_model(ours):
+    result = "  - task: {type: text-classification}\n    dataset: {name: T, type: %s, revision: 0123456}\n"
+    result += "    metrics: [{type: mcc, value: 0.2}]\n"
+    edited = ours.replace("  results:\n", f"  results:\n{result % 'a/b'}{result % DATASET}")
+    found = block_of(merged := merge_cards(ours, edited.replace("## The data", "## Data")))["model-index"]
+    assert [(one["dataset"]["type"], len(one["metrics"])) for one in found[0]["results"]] == [
+        (DATASET, 5),
+        ("a/b", 1),
+    ]
+    assert "revision: 0123456\n" in merged
 
 
 @pytest.mark.parametrize(
@@ -464,7 +656,7 @@ def test_a_norwegian_stays_one(ours):
 )
 def test_an_odd_model_index_does_not_stop_the_push(ours, index):
     merged = merge_cards(ours, f"---\nmodel-index: {index}\n---\n# Mine\n")
-    assert yaml.safe_load(merged.split("\n---")[0])["model-index"][0]["name"] == "topics"
+    assert block_of(merged)["model-index"][0]["name"] == "topics"
 
 
 def test_a_card_in_the_folder_that_a_person_edited_is_kept(make, ours):

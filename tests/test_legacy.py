@@ -287,28 +287,24 @@ def test_vocabularies_and_labels_that_do_not_go_with_the_weights(entry, value, c
 # --- where it is written ---
 
 
-def test_a_model_is_replaced_and_nothing_else(tmp_path, model_folder):
+def test_nothing_is_replaced(tmp_path):
     torch.save(character_checkpoint(CharacterOriginal()), tmp_path / "model.pth")
     output = tmp_path / "output"
     output.mkdir()
-    convert_checkpoint(tmp_path / "model.pth", output)
     convert_checkpoint(tmp_path / "model.pth", output, max_length=9)
     assert load_model(output)[1].backend_tokenizer.truncation["max_length"] == 9
-    with pytest.raises(FileExistsError, match="holds other things than a model of this package"):
-        convert_checkpoint(tmp_path / "model.pth", tmp_path)
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    for place in (output, tmp_path):
+        with pytest.raises(FileExistsError, match="is not empty: give a new folder"):
+            convert_checkpoint(tmp_path / "model.pth", place)
     with pytest.raises(FileExistsError, match="is a file: expected a folder"):
         convert_checkpoint(tmp_path / "model.pth", tmp_path / "model.pth")
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.pth", "output"]
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(FileExistsError, match="holds other things"):
-        convert_checkpoint(tmp_path / "model.pth", tmp_path)
 
 
-def test_a_model_stays_when_the_checkpoint_is_refused(tmp_path):
-    torch.save(character_checkpoint(CharacterOriginal()), tmp_path / "model.pth")
-    output = convert_checkpoint(tmp_path / "model.pth", tmp_path / "output")
-    before = {path.name: path.read_bytes() for path in output.iterdir()}
+def test_nothing_is_written_when_the_checkpoint_is_refused(tmp_path):
     torch.save({"a": 1}, tmp_path / "model.pth")
     with pytest.raises(ValueError, match="holds no model"):
-        convert_checkpoint(tmp_path / "model.pth", output)
-    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
+        convert_checkpoint(tmp_path / "model.pth", tmp_path / "output")
+    assert not (tmp_path / "output").exists()

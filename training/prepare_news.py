@@ -72,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.public and not arguments.push_to_hub:
         parser.error("--public is of use with --push_to_hub alone")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for library in ("httpx", "httpx2"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # they tell of each request
     datasets.disable_progress_bars()  # the files are small, and the bars would hide the counts
     try:
         if arguments.push_to_hub:

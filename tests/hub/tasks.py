@@ -1,7 +1,9 @@
 """What tests have a fresh Python do with this package; nothing here imports conftest, which would take it offline."""
 
+import os
 import resource
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,14 @@ def push(folder: Path, name: str, **settings: Any) -> tuple[str, bool]:
     return tuple(push_model(folder, name, **settings))
 
 
-def push_predictor(source: str | Path, name: str, **settings: Any) -> str:
-    """Push a loaded predictor; the commit's address."""
+def push_predictor(source: str | Path, name: str, change: bool = False, **settings: Any) -> str:
+    """Push a loaded predictor, maybe after a change of its weights; the commit's address."""
     from bilstm_classifier import Predictor
 
-    return Predictor.from_pretrained(source).push_to_hub(name, **settings).url
+    predictor = Predictor.from_pretrained(source)
+    if change:
+        predictor.model.classifier.bias.data += 1
+    return predictor.push_to_hub(name, **settings).url
 
 
 def push_bare_model(source: str | Path, name: str, token: str) -> None:
@@ -27,6 +32,16 @@ def push_bare_model(source: str | Path, name: str, token: str) -> None:
     model, tokenizer = load_model(source)
     model.push_to_hub(name, token=token)
     tokenizer.push_to_hub(name, token=token)
+
+
+def at(folder: Path, task: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+    """What ``task`` gives where Python stands in ``folder``."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        return task(*arguments, **settings)
+    finally:
+        os.chdir(before)
 
 
 def pull(name: str, **settings: Any) -> Path:

@@ -100,7 +100,7 @@ def test_trained_pushed_pulled_and_predicted_offline(served, writer, reader, tmp
     copied = tmp_path / "reader" / "model"
     printed, said = reader.run("pull", name, "--local-dir", copied)
     assert printed.strip() == str(copied)
-    assert "it works offline now" in said
+    assert "it works offline on this machine" in said
     expected = _predictions(writer, run)
     offline = Shell(reader.home, HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="1")
     for model in (copied, name):
@@ -159,7 +159,7 @@ ERRORS = {
     "not owner/name": (("pull", "there"), "'there' is no repository's name: expected owner/name"),
     "push of nothing": (("push", "no/such/folder", f"{OWNER}/there"), "is not a folder"),
     "no checkpoint": (("convert", f"{OWNER}/there", "out"), "holds no model.pth"),
-    "never downloaded": (("pull", f"{OWNER}/there", "--local-files-only"), "the Hub cannot be reached"),
+    "never downloaded": (("pull", f"{OWNER}/there", "--local-files-only"), "was not downloaded before"),
 }
 
 

@@ -75,10 +75,13 @@ def test_pushed_again_nothing_is_committed_and_an_edited_card_is_kept(hub, files
     _prepare(files, hub, tmp_path, "--push_to_hub", name, "--public")
     repository = hub.repositories["datasets", name]
     assert not repository.private
-    assert "has it all already" in _prepare(files, hub, tmp_path, "--push_to_hub", name)
+    assert "has it all already" in _prepare(files, hub, tmp_path, "--push_to_hub", name, "--public")
     assert len(repository.commits) == 2
     repository.commit(hub.files(name, "datasets") | {"README.md": "---\nlicense: mit\n---\n# Моё\n".encode()})
-    _prepare(files, hub, tmp_path, "--push_to_hub", name)
+    said = _prepare(files, hub, tmp_path, "--push_to_hub", name, code=2)
+    assert f"{name} is there already and is public" in said.splitlines()[-1]
+    said = _prepare(files, hub, tmp_path, "--push_to_hub", name, "--public")
+    assert f"the card of {name} was edited by hand: its text is kept" in said
     card = hub.files(name, "datasets")["README.md"].decode()
     assert card.endswith("---\n# Моё\n")
     assert "license: mit" in card

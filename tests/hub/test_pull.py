@@ -12,7 +12,7 @@ from conftest import TEXTS
 from .clients import client, split_texts
 from .faults import Fault
 from .server import OWNER, TOKEN, LoopbackHub
-from .tasks import pull, pull_on_a_full_disk, push, refuse_connections, refused_connections, scores
+from .tasks import at, pull, pull_on_a_full_disk, push, refuse_connections, refused_connections, scores
 from .test_push import MODEL_FILES
 
 LOADED = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
@@ -45,10 +45,53 @@ def test_a_pulled_folder_gives_the_same_probabilities(hub, online, model_folder,
 def test_a_model_takes_the_place_of_the_one_before(hub, online, model_folder, expected, pulled):
     hub.add(f"{OWNER}/next", model_folder)
     (pulled / "notes.txt").write_text("mine")
-    (pulled / "model-00001-of-00002.safetensors").write_bytes(b"old")
+    for name in ("model-00001-of-00002.safetensors", "metrics.json", "confusion_matrix.png"):
+        (pulled / name).write_bytes(b"of the old model")
     online.submit(pull, f"{OWNER}/next", local_dir=pulled).result()
     assert set(_contents(pulled)) == MODEL_FILES | {"notes.txt"}
     np.testing.assert_allclose(online.submit(scores, pulled, TEXTS).result(), expected, atol=1e-6)
+
+
+def test_a_card_that_was_edited_here_is_kept(hub, online, model_folder, tmp_path):
+    name, target = f"{OWNER}/with-card", tmp_path / "model"
+    online.submit(push, model_folder, name).result()
+    online.submit(pull, name, local_dir=target).result()
+    online.submit(pull, name, local_dir=target).result()
+    edited = (target / "README.md").read_text(encoding="utf-8") + "\nMy own line.\n"
+    (target / "README.md").write_text(edited, encoding="utf-8")
+    online.submit(pull, name, local_dir=target).result()
+    assert (target / "README.md").read_text(encoding="utf-8") == edited
+
+
+def test_a_broken_model_does_not_hide_behind_a_folder_of_its_name(hub, online, model_folder, tmp_path):
+    """Where the target is called as the repository is, what is tried must still be what was downloaded."""
+    files = _contents(model_folder) | {"model.safetensors": b"broken"}
+    hub.add(f"{OWNER}/broken", files)
+    target = Path(shutil.copytree(model_folder, tmp_path / OWNER / "broken"))
+    with pytest.raises(ValueError, match="the weights of owner/broken are damaged"):
+        online.submit(at, tmp_path, pull, f"{OWNER}/broken", local_dir=Path(OWNER, "broken")).result()
+    assert _contents(target) == _contents(model_folder)
+
+
+def test_a_training_run_is_not_pulled_over(hub, online, model_folder, pulled):
+    hub.add(f"{OWNER}/over-run", model_folder)
+    (pulled / "recipe.yaml").write_text("model: {}")
+    before = _contents(pulled)
+    with pytest.raises(ValueError, match="holds a training run: choose another folder"):
+        online.submit(pull, f"{OWNER}/over-run", local_dir=pulled).result()
+    assert _contents(pulled) == before
+
+
+def test_what_was_damaged_in_the_cache_is_found_by_the_next_pull(hub, online, model_folder, expected):
+    hub.add(f"{OWNER}/rotten", model_folder)
+    folder = online.submit(pull, f"{OWNER}/rotten").result()
+    blob = (folder / "model.safetensors").resolve()
+    content = blob.read_bytes()
+    blob.write_bytes(content[:-40] + bytes(40))
+    with pytest.raises(ValueError, match=r"model.safetensors is damaged, or is not what the Hub announced"):
+        online.submit(pull, f"{OWNER}/rotten").result()
+    online.submit(pull, f"{OWNER}/rotten").result()
+    np.testing.assert_allclose(online.submit(scores, f"{OWNER}/rotten", TEXTS).result(), expected, atol=1e-6)
 
 
 def test_neither_pickles_nor_others_files_are_fetched(hub, online, model_folder):
@@ -100,7 +143,7 @@ def test_without_network(tmp_path, model_folder, expected):
                 (
                     push,
                     (model_folder, f"{OWNER}/news"),
-                    r"pushing to owner/news failed, what was there .* is kept",
+                    r"pushing to owner/news failed, nothing was changed there",
                 ),
             ):
                 with pytest.raises(OSError, match=sentence) as caught:
@@ -111,7 +154,7 @@ def test_without_network(tmp_path, model_folder, expected):
 def test_what_was_never_downloaded_is_told_offline(hub, online, model_folder):
     hub.add(f"{OWNER}/not-here", model_folder)
     with pytest.raises(
-        OSError, match=f"{OWNER}/not-here: no folder of that name here, and the Hub cannot be reached"
+        OSError, match=f"{OWNER}/not-here: no folder of that name here, and it was not downloaded before"
     ):
         online.submit(scores, f"{OWNER}/not-here", TEXTS, local_files_only=True).result()
 
@@ -173,7 +216,7 @@ def test_damaged_files_are_refused_and_a_good_model_is_kept(hub, online, model_f
             {"config.json": _cut(files["config.json"])},
             "the config of .* is not a valid JSON file",
         ),
-        ("no-weights", {"model.safetensors": None}, "the weights of .* could not be read"),
+        ("no-weights", {"model.safetensors": None}, "has no model.safetensors, and pickles are not read"),
     ):
         content = {path: value for path, value in {**files, **changed}.items() if value is not None}
         hub.add(f"{OWNER}/{name}", content)
@@ -191,7 +234,9 @@ def test_another_content_than_announced_is_refused_and_fetched_anew(
     hub.lfs_over, name, before = lfs_over, f"{OWNER}/swapped-{path}-{lfs_over}", _contents(pulled)
     hub.add(name, model_folder)
     hub.faults.append(Fault(f"GET .*/resolve/[^/]+/{path}", "corrupt", after=10))
-    with pytest.raises(ValueError, match=rf"{name}: {path} was damaged on its way") as caught:
+    with pytest.raises(
+        ValueError, match=rf"{name}: {path} is damaged, or is not what the Hub announced"
+    ) as caught:
         online.submit(pull, name, local_dir=pulled).result()
     assert len(str(caught.value).splitlines()) == 1
     assert _contents(pulled) == before

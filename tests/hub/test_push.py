@@ -64,12 +64,17 @@ def test_pushing_again_without_a_change_makes_no_commit(hub, online, model_folde
 def test_a_new_model_takes_the_place_of_the_old_one_wholly(hub, online, model_folder, other_folder, expected):
     name = f"{OWNER}/replaced"
     first = _pushed(online, model_folder, name)
-    hub.repositories["models", name].commit(
-        hub.files(name) | {"model-00001-of-00002.safetensors": b"old", "notes.txt": b"a person's"}
-    )
+    persons = {
+        "notes.txt",
+        "models/v1/model.safetensors",
+        "modelA/x.safetensors",
+        "tokenizer_notes/config.json",
+    }
+    olds = {"model-00001-of-00002.safetensors", "metrics.json", "confusion_matrix.png"}
+    hub.repositories["models", name].commit(hub.files(name) | dict.fromkeys(persons | olds, b"{}"))
     second = _pushed(online, other_folder, name)
     assert first != second
-    assert set(hub.files(name)) == PUSHED_FILES | {"notes.txt"}
+    assert set(hub.files(name)) == PUSHED_FILES | persons
     assert np.shape(online.submit(scores, name, TEXTS).result()) == (len(TEXTS), 2)
     found = online.submit(scores, name, TEXTS, revision=first).result()
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -88,6 +93,11 @@ def test_what_a_run_leaves_behind_is_not_pushed(hub, online, tmp_path, model_fol
         "model.pth",
         "pytorch_model.bin",
         ".env",
+        "tokenizer.pkl",
+        "tokenizer_secret.env",
+        "model.safetensors.pkl",
+        "model-old.safetensors.bak",
+        "holiday.png",
     ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"not for the Hub")
@@ -118,6 +128,24 @@ def test_a_predictor_is_pushed(hub, online, model_folder, expected):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_a_predictor_is_pushed_with_the_figures_of_where_it_was_loaded_from(
+    hub, online, model_folder, tmp_path
+):
+    """In the precision of its file, too: pushing what was pulled changes nothing."""
+    folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
+    weights = {key: weight.half() for key, weight in load_file(folder / "model.safetensors").items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "metrics.json").write_text('{"rows": {"train": 7}}')
+    (folder / "confusion_matrix.png").write_bytes(b"a picture")
+    name = f"{OWNER}/with-figures"
+    first = online.submit(push_predictor, folder, name).result()
+    assert {"metrics.json", "confusion_matrix.png"} < set(hub.files(name))
+    assert online.submit(push_predictor, name, name).result() == first
+    assert hub.files(name)["model.safetensors"] == (folder / "model.safetensors").read_bytes()
+    online.submit(push_predictor, name, f"{OWNER}/changed", change=True).result()
+    assert "metrics.json" not in hub.files(f"{OWNER}/changed")
+
+
 def test_transformers_own_push_works_too(hub, online, model_folder, expected):
     online.submit(push_bare_model, model_folder, f"{OWNER}/bare", TOKEN).result()
     assert not [name for name in hub.files(f"{OWNER}/bare") if name.endswith((".bin", ".pt", ".pth"))]
@@ -128,11 +156,20 @@ def test_transformers_own_push_works_too(hub, online, model_folder, expected):
 # --- where to ---
 
 
+def test_private_is_not_asked_for_in_vain(hub, online, model_folder, other_folder):
+    name = f"{OWNER}/public"
+    online.submit(push, model_folder, name).result()
+    before = hub.files(name)
+    with pytest.raises(ValueError, match="is there already and is public: make it private in its settings"):
+        online.submit(push, other_folder, name, private=True).result()
+    assert hub.files(name) == before
+
+
 def test_a_private_repository_is_for_those_with_the_token(hub, online, stranger, model_folder, expected):
     name = f"{OWNER}/secret"
     online.submit(push, model_folder, name, private=True).result()
     assert hub.repositories["models", name].private
-    with pytest.raises(OSError, match=r"no such model on the Hub .* log in if it is private"):
+    with pytest.raises(OSError, match=r"no such model on the Hub\. .* log in if it is private"):
         stranger.submit(scores, name, TEXTS).result()
     for token in (TOKEN, READ_TOKEN):
         found = stranger.submit(scores, name, TEXTS, token=token).result()
@@ -245,7 +282,7 @@ def test_a_push_that_fails_leaves_the_old_version_whole(
     _pushed(online, model_folder, name)
     before = hub.files(name)
     hub.faults.append(fault)
-    with pytest.raises(OSError, match=f"pushing to {name} failed, what was there before is kept") as caught:
+    with pytest.raises(OSError, match=f"pushing to {name} failed, nothing was changed there") as caught:
         online.submit(push, other_folder, name).result()
     assert len(str(caught.value).splitlines()) == 1
     assert hub.files(name) == before
@@ -260,9 +297,8 @@ def test_what_another_commits_meanwhile_is_not_overwritten(hub, online, model_fo
     """A commit between reading the card and writing it makes the push start again."""
     name = f"{OWNER}/raced"
     online.submit(push, model_folder, name).result()
-    repository = hub.repositories["models", name]
     card = b"---\nlicense: mit\n---\n\n# Written in the meantime\n"
-    original, hub.requests = hub.requests, _CommitBefore(f"api/models/{name}/preupload", repository, card)
+    original, hub.requests = hub.requests, _CommitBefore(f"api/models/{name}/preupload", hub, name, card)
     try:
         online.submit(push, other_folder, name).result()
         assert hub.requests.done
@@ -275,21 +311,16 @@ def test_what_another_commits_meanwhile_is_not_overwritten(hub, online, model_fo
 class _CommitBefore(list):
     """A log of requests that commits a card just before the first request for ``path``."""
 
-    def __init__(self, path: str, repository, card: bytes):
+    def __init__(self, path: str, hub, name: str, card: bytes):
         super().__init__()
-        self.path, self.repository, self.card, self.done = path, repository, card, False
+        self.path, self.hub, self.name, self.card, self.done = path, hub, name, card, False
 
     def append(self, request) -> None:
         super().append(request)
         if request[1].startswith(self.path) and not self.done:
             self.done = True
-            files = self.repository.commits[self.repository.branches["main"]]
-            content = (
-                {name: self.repository.read(name) for name in files}
-                if hasattr(self.repository, "read")
-                else {}
-            )
-            self.repository.commit({**content, "README.md": self.card})
+            files = self.hub.files(self.name) | {"README.md": self.card}
+            self.hub.repositories["models", self.name].commit(files)
 
 
 @pytest.mark.parametrize(

@@ -87,12 +87,12 @@ def push_data_set(name, rows):
 
 
 def _tried(function, *arguments, **settings):
-    import httpx2  # what huggingface_hub lets through when a connection breaks
+    from huggingface_hub.errors import HTTPError  # a connection that broke is one too
 
     try:
         result = function(*arguments, **settings)
         return list(result) if isinstance(result, GeneratorType) else result
-    except (OSError, ValueError, RuntimeError, httpx2.TransportError) as error:
+    except (OSError, ValueError, RuntimeError, HTTPError) as error:
         response = getattr(error, "response", None)
         return Refusal(type(error).__name__, getattr(response, "status_code", None), str(error))
 
