@@ -3,6 +3,7 @@
 PYTHON ?= python3
 NEWS_SOURCE ?= ../shared/data
 HUB_FOLDER ?= runs/hub
+HUB_PORT ?= 8090
 BIN := .venv/bin
 
 .PHONY: run test test-all test-lowest lint fix train data default-model bench leaderboard hub clean
@@ -83,7 +84,7 @@ bench: .venv/.installed-dev
 
 # A Hugging Face Hub on this machine to try pushing and loading against, until Ctrl-C; it prints what to export.
 hub: .venv/.installed-dev
-	@$(BIN)/python -m tests.hub --folder $(HUB_FOLDER)
+	@$(BIN)/python -m tests.hub --folder $(HUB_FOLDER) --port $(HUB_PORT)
 
 clean:
 	rm -rf .venv .venv-lowest build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
@@ -99,7 +100,7 @@ clean:
 	@echo "Setting up .venv, once; this takes a minute or more"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
-	touch $@
+	@touch $@
 
 .venv/.installed-dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

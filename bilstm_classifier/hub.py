@@ -9,15 +9,20 @@ import logging
 import re
 import tempfile
 import time
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, Unpack
 
 from .files import write_text
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
-# Seconds before a push is tried again; huggingface_hub repeats single requests by itself, but not all of them.
+logger = logging.getLogger(__name__)
+Found = TypeVar("Found")
+
+# Seconds before something is tried again; huggingface_hub repeats single requests by itself, but not all of them.
 WAITS = (1, 4)
 # What may pass: time-outs, a repository that changed meanwhile (412), too many requests, failures of the server.
 PASSING = {408, 412, 429, 500, 502, 503, 504}
@@ -110,9 +115,10 @@ def download(name: str, patterns: Sequence[str], **options: Unpack[HubOptions]) 
     with _telling_downloads(name, options):
         blobs = cache / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
         known = {path.name for path in blobs.glob("*")}
-        found = snapshot_download(name, allow_patterns=list(patterns), ignore_patterns=["*/*"], **options)
-    check_hashes(Path(found), name, known)
-    return Path(found)
+        fetch = partial(snapshot_download, allow_patterns=list(patterns), ignore_patterns=["*/*"], **options)
+        folder = Path(_patiently(lambda: fetch(name)))
+    check_hashes(folder, name, known)
+    return folder
 
 
 def check_hashes(folder: Path, name: str, known: Container[str] = ()) -> None:
@@ -179,32 +185,30 @@ def upload(
         ours = card.read_text(encoding="utf-8") if card.is_file() else None
     except UnicodeDecodeError as error:
         raise ValueError(f"{README} is not in UTF-8: save it in UTF-8, or remove it") from error
-    before = None
+    api, heads = HfApi(token=token), []
+
+    def attempt() -> Pushed:
+        head = _prepare_repository(api, repo_id, repo_type, private, revision)
+        heads.append(head)
+        if ours is not None:
+            _merge_card(card, ours, repo_id, repo_type, head, token)
+        present = api.list_repo_files(repo_id, repo_type=repo_type, revision=head)
+        commit: Any = api.upload_folder(
+            repo_id=repo_id,
+            repo_type=repo_type,
+            folder_path=folder,
+            revision=revision,
+            create_pr=create_pr,
+            commit_message=message,
+            delete_patterns=[name for name in present if matches(name, replaces)] or None,
+            parent_commit=head,  # what others commit meanwhile is not overwritten
+        )
+        # a commit whose answer was lost is found to be there by the next attempt
+        return Pushed(commit.pr_url or commit.commit_url, commit.oid != heads[0])
+
     with telling_uploads(repo_id):
-        for wait in (*WAITS, None):
-            try:
-                head = _prepare_repository(repo_id, repo_type, private, revision, token)
-                before = before or head
-                if ours is not None:
-                    _merge_card(card, ours, repo_id, repo_type, head, token)
-                present = HfApi(token=token).list_repo_files(repo_id, repo_type=repo_type, revision=head)
-                commit: Any = HfApi(token=token).upload_folder(
-                    repo_id=repo_id,
-                    repo_type=repo_type,
-                    folder_path=folder,
-                    revision=revision,
-                    create_pr=create_pr,
-                    commit_message=message,
-                    delete_patterns=[name for name in present if matches(name, replaces)] or None,
-                    parent_commit=head,  # what others commit meanwhile is not overwritten
-                )
-                return Pushed(commit.pr_url or commit.commit_url, commit.oid != before)
-            except Exception as error:
-                if wait is None or not _may_pass(error, create_pr):
-                    raise
-                logger.warning("%s; trying again in %d s", first_line(error), wait)
-                time.sleep(wait)
-    raise AssertionError("the last attempt returns or raises")
+        # after a lost answer a pull request would be opened twice
+        return attempt() if create_pr else _patiently(attempt)
 
 
 @contextlib.contextmanager
@@ -222,6 +226,29 @@ def first_line(error: BaseException) -> str:
     """What an error says: the texts of Hugging Face's have the cause in their first line, and further advice below."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(" :")[:300]
+
+
+def _patiently(attempt: Callable[[], Found]) -> Found:
+    """What ``attempt`` gives, tried again after failures that may pass."""
+    for wait in WAITS:
+        try:
+            return attempt()
+        except Exception as error:
+            if not _may_pass(error):
+                raise
+            logger.warning("%s; trying again in %d s", first_line(error), wait)
+            time.sleep(wait)
+    return attempt()
+
+
+def _may_pass(error: BaseException) -> bool:
+    from huggingface_hub.errors import HTTPError
+
+    if isinstance(error, RuntimeError) and error.__cause__ is not None:  # an upload to LFS that failed
+        error = error.__cause__
+    if isinstance(error, json.JSONDecodeError):
+        return True
+    return isinstance(error, HTTPError) and _status(error) in (None, *PASSING)
 
 
 # --- downloads ---
@@ -259,7 +286,7 @@ def _telling_downloads(name: str, options: HubOptions) -> Iterator[None]:
             raise PermissionError(
                 f"{where}: the Hub does not know the token: log in with another one (hf auth login), or unset HF_TOKEN"
             ) from error
-        if error_number(error) in NO_ROOM:
+        if _error_number(error) in NO_ROOM:
             raise OSError(
                 f"{where}: the disk with the cache is full ({first_line(error)}): make room, or set HF_HOME to another "
                 "disk; what was complete is kept"
@@ -282,7 +309,7 @@ def _telling_downloads(name: str, options: HubOptions) -> Iterator[None]:
         ) from error
 
 
-def error_number(error: BaseException | None) -> int | None:
+def _error_number(error: BaseException | None) -> int | None:
     """The ``errno`` of an error or of what caused it."""
     while error is not None:
         if number := getattr(error, "errno", None):
@@ -306,13 +333,11 @@ def _hash_like(blob: Path) -> str:
 
 
 def _prepare_repository(
-    repo_id: str, repo_type: str, private: bool | None, revision: str | None, token: Any
+    api: "HfApi", repo_id: str, repo_type: str, private: bool | None, revision: str | None
 ) -> str:
     """See to it that repository and branch are there; the commit that the branch stands at."""
-    from huggingface_hub import HfApi
     from huggingface_hub.errors import RevisionNotFoundError
 
-    api = HfApi(token=token)
     api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True)
     try:
         info = api.repo_info(repo_id, repo_type=repo_type, revision=revision)
@@ -351,19 +376,6 @@ def _merge_card(card: Path, ours: str, repo_id: str, repo_type: str, head: str, 
             repo_id,
         )
     write_text(card, merged)
-
-
-def _may_pass(error: BaseException, create_pr: bool) -> bool:
-    from huggingface_hub.errors import HTTPError
-
-    if isinstance(error, RuntimeError) and error.__cause__ is not None:  # an upload to LFS that failed
-        error = error.__cause__
-    if not isinstance(error, (HTTPError, json.JSONDecodeError)):
-        return False
-    if _status(error) is None:
-        # a commit whose answer was lost is found to be there; a pull request would be opened twice
-        return not create_pr
-    return _status(error) in PASSING
 
 
 def _status(error: BaseException) -> int | None:

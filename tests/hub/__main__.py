@@ -18,7 +18,7 @@ def main() -> None:
     try:
         server = LoopbackHub(arguments.folder, arguments.port)
     except OSError as error:
-        parser.error(f"port {arguments.port}, folder {arguments.folder}: {error}")
+        parser.exit(2, f"error: port {arguments.port}, folder {arguments.folder}: {error}\n")
     with suppress(KeyboardInterrupt), server as hub:
         print(f"# A Hugging Face Hub, kept in {arguments.folder}, until Ctrl-C. In another shell:")
         print(f"export HF_ENDPOINT={hub.url}")

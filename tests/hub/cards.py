@@ -1,7 +1,7 @@
 """What the Hub checks of a card before it takes it, and when someone asks ``POST /api/validate-yaml``.
 
-The wording follows the Hub's own messages where they are known. An error refuses the card, a warning does not; that an
-unknown task is a warning is as on the Hub, that a missing license is one is stricter than the Hub.
+The wording follows the Hub's own messages where they are known. An error refuses the card; a warning, such as that of
+an unknown task, does not.
 """
 
 import re
@@ -70,8 +70,6 @@ class _Check:
         self.warnings.append({"message": message})
 
     def common(self, card: dict[str, Any]) -> None:
-        if "license" not in card:
-            self.warning('"license" is missing: expected one of the identifiers that the Hub lists, or other')
         for name, license in self._values(card, "license", alone=True):
             if license not in LICENSES:
                 self.error(f'"{name}" must be one of [{", ".join(LICENSES)}, array]')

@@ -107,7 +107,6 @@ def test_a_data_set_with_an_error(change, start):
     ("card", "start"),
     [
         ("", "empty or missing yaml metadata in repo card"),
-        ({"tags": ["news"]}, '"license" is missing'),
         (MODEL | {"pipeline_tag": "guessing"}, 'The pipeline tag "guessing" is not in the official list'),
     ],
 )

@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import GeneratorType
 
+import huggingface_hub
 import pytest
 
 from .clients import client
 from .faults import Fault
 from .server import OWNER, READ_TOKEN, STRANGER_TOKEN, TOKEN, LoopbackHub, blob_id
 
+pytestmark = pytest.mark.skipif(
+    huggingface_hub.__version__.startswith(("0.", "1.")),
+    reason="what an earlier client repeats is not pinned",
+)
 CARD = b"---\nlicense: mit\nlanguage: ru\nlibrary_name: keras\npipeline_tag: text-classification\ntags: [news]\n---\n"
 LARGE = bytes(range(256)) * 1000  # goes through LFS
 FILES = {"README.md": CARD, "config.json": b"{}", "data/deep/train.csv": b"a,b\n", "weights.bin": LARGE}
