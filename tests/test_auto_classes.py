@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from conftest import LABELS, TEXTS, tiny_bert_config, tiny_model
-from hub.server import LoopbackHub
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     AutoConfig,
@@ -242,16 +241,6 @@ def test_remote_code_works_without_the_package(tmp_path, model_folder):
     code = f"{NO_PACKAGE}\ntrust = {{'trust_remote_code': True}}\n{CLASSIFY}"
     answer = answer_of(code, str(model_folder), *TEXTS, HF_HOME=str(tmp_path))
     check_answers(answer, model_folder, "transformers_modules.")
-
-
-@pytest.mark.slow
-def test_remote_code_from_the_hub(tmp_path, model_folder):
-    code = f"{NO_PACKAGE}\ntrust = {{'trust_remote_code': True}}\n{CLASSIFY}"
-    with LoopbackHub() as hub:
-        hub.add("owner/news", model_folder)
-        online = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": None}
-        answer = answer_of(code, "owner/news", *TEXTS, **online)
-    check_answers(answer, model_folder, "transformers_modules.owner.news.")
 
 
 @pytest.mark.slow

@@ -435,8 +435,9 @@ torch.save = torch_save
 
 @pytest.mark.slow
 def test_push_to_hub_publishes_the_model_and_no_pickle(news_csv, tmp_path):
-    from hub.clients import client, probabilities
+    from hub.clients import client
     from hub.server import OWNER, TOKEN, LoopbackHub
+    from hub.tasks import scores
 
     settings = SMALL | {"num_train_epochs": 1, "dataset": str(news_csv), "output_dir": str(tmp_path / "run")}
     settings |= {"push_to_hub": True, "hub_model_id": f"{OWNER}/mine"}
@@ -448,7 +449,7 @@ def test_push_to_hub_publishes_the_model_and_no_pickle(news_csv, tmp_path):
         # nobody elsewhere needs to know where on this disk the data lie
         assert not [name for name, content in files.items() if str(tmp_path).encode() in content]
         assert not [name for name in names if name.endswith((".bin", ".pt", ".pth")) or "checkpoint" in name]
-        found = fresh.submit(probabilities, f"{OWNER}/mine", TEXTS).result()
+        found = fresh.submit(scores, f"{OWNER}/mine", TEXTS).result()
     np.testing.assert_allclose(
         found, Predictor.from_pretrained(tmp_path / "run").predict_proba(TEXTS), atol=1e-6
     )

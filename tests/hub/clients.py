@@ -32,13 +32,6 @@ def _set_environment(settings: dict[str, str]) -> None:
     os.environ.update(settings)
 
 
-def probabilities(source: str, texts: list[str], revision: str | None = None) -> list[list[float]]:
-    """For a client: what the model ``source`` says of ``texts``."""
-    from bilstm_classifier import Predictor
-
-    return Predictor.from_pretrained(source, revision=revision).predict_proba(texts).tolist()
-
-
 def split_texts(source: str, revision: str | None = None) -> dict[str, list[str]]:
     """For a client: the texts of each split of the data set ``source``."""
     from bilstm_classifier import load_dataset_dict
