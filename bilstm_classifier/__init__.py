@@ -14,9 +14,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "BiLSTMConfig": "configuration",
     "BiLSTMForSequenceClassification": "modeling",
+    "Explanation": "explain",
     "Prediction": "predictor",
     "Predictor": "predictor",
     "TextPrediction": "predictor",
+    "Word": "explain",
     "evaluate_model": "evaluation",
     "get_predictions": "predictor",
     "load_dataset_dict": "data",
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from .configuration import BiLSTMConfig as BiLSTMConfig
     from .data import load_dataset_dict as load_dataset_dict
     from .evaluation import evaluate_model as evaluate_model
+    from .explain import Explanation as Explanation
+    from .explain import Word as Word
     from .modeling import BiLSTMForSequenceClassification as BiLSTMForSequenceClassification
     from .predictor import Prediction as Prediction
     from .predictor import Predictor as Predictor

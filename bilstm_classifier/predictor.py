@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerFast
 
+    from .explain import Explanation
     from .modeling import BiLSTMForSequenceClassification
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Predictor:
         self.tokenizer = tokenizer
         self.batch_size = batch_size
         self.max_length = max_length_of(tokenizer, model.config.max_tokens)
-        self._encoder = TextEncoder(tokenizer.backend_tokenizer, self.max_length, truncation)
+        self.encoder = TextEncoder(tokenizer.backend_tokenizer, self.max_length, truncation)
         self._pad_token_id = tokenizer.pad_token_id or 0
         self._origin: tuple[str, HubOptions] | None = None  # where it was loaded from, if it was
 
@@ -143,6 +144,15 @@ class Predictor:
         predictor = cls(model, tokenizer, batch_size=batch_size, truncation=truncation)
         predictor._origin = (str(Path(source).expanduser()), options)
         return predictor
+
+    def explain(self, text: str, label: str | None = None) -> "Explanation":
+        """Which words of ``text`` spoke for and against a label, the likeliest if none is given.
+
+        Arguments, method and errors: see :func:`bilstm_classifier.explain.explain`.
+        """
+        from .explain import explain
+
+        return explain(self, text, label)
 
     def push_to_hub(
         self,
@@ -209,7 +219,7 @@ class Predictor:
         _require_several(texts)
         total = cut = 0
         for chunk in _chunks(texts):
-            encoded = self._encoder.encode(chunk, first_index=total)
+            encoded = self.encoder.encode(chunk, first_index=total)
             for index, text in enumerate(encoded, total):
                 if not text.tokens:
                     raise ValueError(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
 from tokenizers import Tokenizer
 
 Truncation = Literal["cut", "windows", "error"]
@@ -53,14 +54,15 @@ class TextEncoder:
         self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._prefix, self._suffix = _special_tokens(self._tokenizer)
+        # the special tokens before and after each window
+        self.prefix, self.suffix = _special_tokens(self._tokenizer)
         self.truncation = truncation
         self.max_length = max_length
-        self._room = max_length - len(self._prefix) - len(self._suffix)
+        self._room = max_length - len(self.prefix) - len(self.suffix)
         if self._room < 1:
             raise ValueError(f"max_length is {max_length}: no room for a token beside the special ones")
         # Neighbouring windows share tokens, so that no sentence is read only in halves.
-        self._step = self._room - min(64, self._room // 4)
+        self.step = self._room - min(64, self._room // 4)
 
     def encode(self, texts: Sequence[str], first_index: int = 0) -> list[EncodedText]:
         """Encode ``texts``; ``first_index`` is the number of the first one in error messages.
@@ -77,6 +79,29 @@ class TextEncoder:
             self._cut(next(ids), index) if len(text) <= PIECE_CHARACTERS else self._encode_long(text, index)
             for index, text in enumerate(texts, first_index)
         ]
+
+    def offsets(self, text: str, count: int) -> tuple[np.ndarray, int]:
+        """Where the first ``count`` tokens of ``text`` stand in it, special ones not counted.
+
+        Returns:
+            First and last character, exclusive, of each token (count, 2), and how many characters were looked at.
+        """
+        offsets: list[tuple[int, int]] = []
+        done = 0
+        for piece in _pieces(text):
+            if len(offsets) >= count:
+                break
+            mended = _mended(piece)
+            places = [
+                done
+            ]  # of the mended characters: two surrogates in the text may have become one character
+            for character in mended:
+                pair = ord(character) > 0xFFFF and ord(text[places[-1]]) <= 0xFFFF
+                places.append(places[-1] + (2 if pair else 1))
+            encoding = self._tokenizer.encode(mended, add_special_tokens=False)
+            offsets += [(places[start], places[end]) for start, end in encoding.offsets]
+            done += len(piece)
+        return np.array(offsets[:count]), done
 
     def _encode_batch(self, texts: list[str]) -> list[Any]:
         try:
@@ -106,9 +131,9 @@ class TextEncoder:
             )
         if tokens <= self._room or self.truncation == "cut":
             read = ids[: self._room]
-            return EncodedText([self._prefix + read + self._suffix], tokens, len(read))
-        starts = [*range(0, tokens - self._room, self._step), tokens - self._room]
-        windows = [self._prefix + ids[start : start + self._room] + self._suffix for start in starts]
+            return EncodedText([self.prefix + read + self.suffix], tokens, len(read))
+        starts = [*range(0, tokens - self._room, self.step), tokens - self._room]
+        windows = [self.prefix + ids[start : start + self._room] + self.suffix for start in starts]
         return EncodedText(windows, tokens, tokens)
 
 

@@ -78,7 +78,7 @@ def test_case_does_not_matter(packaged):
 def test_in_bfloat16_company_moves_a_logit_by_a_tenth_at_most():
     """README states the bound; 0.0625 was measured on 2 cores with AMX."""
     half = Predictor.from_pretrained(dtype="bfloat16")
-    encoded = half._encoder.encode(load_sample_news()[0][:60])
+    encoded = half.encoder.encode(load_sample_news()[0][:60])
     windows = [text.windows[0] for text in encoded]
     alone = np.concatenate([half._logits([window]) for window in windows])
     assert np.abs(half._logits(windows) - alone).max() <= 0.1

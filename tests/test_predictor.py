@@ -87,7 +87,7 @@ def test_windows_average_in_proportion(model_folder):
     whole = ours.predict([" ".join(TEXTS * 3)])[0]
     assert whole.tokens_read == whole.tokens > 32
     assert sum(whole.probabilities.values()) == pytest.approx(1, abs=1e-5)
-    encoded = ours._encoder.encode([" ".join(TEXTS * 3)])[0]
+    encoded = ours.encoder.encode([" ".join(TEXTS * 3)])[0]
     rows = ours._logits(encoded.windows)
     expected = np.average(
         torch.tensor(rows).softmax(-1).numpy(), axis=0, weights=[len(window) for window in encoded.windows]

@@ -353,7 +353,7 @@ def test_texts_are_cut_alike_in_training_and_prediction(word_tokenizer, model_fo
     text = " ".join(TEXTS)
     row = encode_split(Dataset.from_dict({"text": [text], "labels": [0]}), word_tokenizer, 32)[0]
     predictor = Predictor.from_pretrained(model_folder)
-    assert row["input_ids"] == predictor._encoder.encode([text])[0].windows[0]
+    assert row["input_ids"] == predictor.encoder.encode([text])[0].windows[0]
 
 
 def test_evaluation_refuses_labels_the_model_does_not_have(model_folder):
