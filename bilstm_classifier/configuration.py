@@ -1,7 +1,7 @@
 """The whole design space of the classifier as data.
 
 This file, ``embedder.py``, ``layers.py`` and ``modeling.py`` travel with a model as remote code: they import torch,
-transformers and each other only.
+transformers, huggingface_hub and each other only.
 """
 
 import copy
