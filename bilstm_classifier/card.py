@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from .card_merging import is_sealed, merge_cards, seal, template_of
+from .card_merging import merge_cards, seal, template_of
 from .files import write_text
 from .measured import read_metrics, reports
 from .windows import DEFAULT_MAX_LENGTH
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
 
 logger = logging.getLogger(__name__)
-
-__all__ = ["card_data", "eval_results", "fill", "fill_card", "is_sealed", "merge_cards", "seal", "write_card"]
 
 TEMPLATE = Path(str(resources.files(__package__) / "card_template.md"))
 PICTURES = ("confusion_matrix.png", "loss_curves.png", "classes.png", "lengths.png")

@@ -22,16 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Packages of the extra `train`, as their import errors name them.
-OF_TRAINING = (
-    "accelerate",
-    "datasets",
-    "evaluate",
-    "matplotlib",
-    "pyarrow",
-    "sklearn",
-    "scipy",
-    "Accelerate",
-)
+OF_TRAINING = ("accelerate", "datasets", "evaluate", "matplotlib", "pyarrow", "sklearn", "scipy")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -302,7 +293,7 @@ def _with_extra(error: ImportError) -> str:
         return str(error)
     while isinstance(error.__cause__, ImportError):  # transformers hides which package is missing
         error = error.__cause__
-    if not any(package in str(error) for package in OF_TRAINING):
+    if not any(package in str(error).lower() for package in OF_TRAINING):
         return str(error)
     cause = str(error).strip().splitlines()[0].partition(":")[0]  # some go on with advice of their own
     return f"{cause}: training and evaluation need more packages, pip install 'bilstm-classifier[train]'"

@@ -194,8 +194,8 @@ def check_format(version: Any) -> None:
     """Raise ValueError where a saved model is of a format that this release does not know."""
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ValueError(
-            f"the model has format_version {version!r}, this release of bilstm-classifier reads up to "
-            f"{FORMAT_VERSION}: pip install --upgrade bilstm-classifier"
+            f"saved by a newer release of bilstm-classifier (format_version {version!r}, this one reads up to "
+            f"{FORMAT_VERSION}): pip install --upgrade bilstm-classifier"
         )
 
 

@@ -355,7 +355,7 @@ def _merge_card(card: Path, ours: str, repo_id: str, repo_type: str, head: str, 
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
-    from .card import is_sealed, merge_cards
+    from .card_merging import is_sealed, merge_cards
 
     theirs: str | None = None
     with tempfile.TemporaryDirectory() as cache, contextlib.suppress(EntryNotFoundError):

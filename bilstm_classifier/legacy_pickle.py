@@ -8,7 +8,6 @@ is carried out here, by the steps that ``torch.save`` is known to write: names s
 
 import math
 import pickletools
-import sys
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from dataclasses import dataclass, field
@@ -17,8 +16,9 @@ from typing import Any
 
 import torch
 
-# That of a BERT with 12 layers is 0.2 MB; each of its bytes can ask for an object of a hundred, or for copies of many.
-MAX_PICKLE_BYTES = 16 * 2**20
+from .legacy_archive import Archive, RefusedError, check_format
+
+# A few bytes can ask for a copy of many items.
 MAX_COPIES = 2**20
 MAX_DIMENSIONS = 8
 # What these hold is named and kept as data. torch has much else that a pickle could misuse, were it called.
@@ -72,10 +72,6 @@ class Inert:
         return f"<{self.name}>"
 
 
-class _RefusedError(Exception):
-    """The rest of a sentence that begins with the file's name."""
-
-
 def read_checkpoint(path: str | Path) -> Any:
     """What a file of ``torch.save`` holds, without running anything of it.
 
@@ -88,11 +84,11 @@ def read_checkpoint(path: str | Path) -> Any:
         ValueError: it is damaged, of another format, or wants to call what a model has no need of.
     """
     path = Path(path)
-    _check_format(path)
+    check_format(path)
     try:
         with zipfile.ZipFile(path) as file:
-            return _Program(_Archive(file, path.stat().st_size)).run()
-    except _RefusedError as refusal:
+            return _Program(Archive(file, path.stat().st_size)).run()
+    except RefusedError as refusal:
         raise ValueError(f"{path} {refusal}") from None
     except OSError as error:
         raise OSError(f"{path} could not be read ({error})") from error
@@ -102,98 +98,10 @@ def read_checkpoint(path: str | Path) -> Any:
         ) from error
 
 
-def _check_format(path: Path) -> None:
-    expected = "expected a file that torch.save wrote, such as model.pth"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist: {expected}")
-    if not path.is_file():
-        raise IsADirectoryError(f"{path} is not a file: {expected}")
-    with path.open("rb") as file:
-        head = file.read(512)
-    if head.startswith(b"PK\x03\x04"):
-        if not zipfile.is_zipfile(path):
-            raise ValueError(f"{path} is cut off: copy or download it again")
-        return
-    if not head:
-        raise ValueError(f"{path} is empty: {expected}")
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
-        raise ValueError(f"{path} is a safetensors file: it holds no code and needs no conversion")
-    if head.startswith(b"version https://git-lfs"):
-        raise ValueError(f"{path} is a pointer of Git LFS and not the file itself: run `git lfs pull`")
-    if head.startswith(b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.") or head[257:262] == b"ustar":
-        raise ValueError(
-            f"{path} has the format of torch before 1.6, which is not read here: "
-            "where it is trusted, load it and save it again with a newer torch"
-        )
-    if head[0] == 0x80 and head[1:2] <= b"\x05":
-        raise ValueError(
-            f"{path} is a pickle that torch.save did not write: nothing of it was run; {expected}"
-        )
-    raise ValueError(f"{path} begins with {head[:8]!r}: {expected}")
-
-
-class _Archive:
-    """The records of the zip file that ``torch.save`` writes: the pickle and the bytes of the tensors."""
-
-    def __init__(self, file: zipfile.ZipFile, size: int):
-        self._file = file
-        self._records = {record.filename: record for record in file.infolist()}
-        if any(name.endswith("/constants.pkl") for name in self._records):
-            raise _RefusedError(
-                "is a TorchScript program: expected what torch.save wrote, a model or its weights"
-            )
-        # Stored bytes that do not overlap are no more than the file: nothing in it can unfold.
-        if any(record.compress_type != zipfile.ZIP_STORED for record in file.infolist()):
-            raise _RefusedError("is compressed, which torch.save never does: expected its own zip file")
-        if sum(record.file_size for record in file.infolist()) > size:
-            raise _RefusedError("claims to hold more bytes than it has: copy or download it again")
-        pickles = [name for name in self._records if name.endswith("/data.pkl") and name.count("/") == 1]
-        if len(pickles) != 1:
-            raise _RefusedError(
-                f"is a zip file with {len(pickles)} records data.pkl: expected the one that torch.save writes"
-            )
-        self._prefix = pickles[0].removesuffix("data.pkl")
-        if f"{self._prefix}constants.pkl" in self._records:
-            raise _RefusedError(
-                "is a TorchScript program: expected what torch.save wrote, a model or its weights"
-            )
-
-    def pickle(self) -> bytes:
-        """The program that puts the checkpoint together."""
-        if self._records[f"{self._prefix}data.pkl"].file_size > MAX_PICKLE_BYTES:
-            raise _RefusedError(
-                f"has a pickle of more than {MAX_PICKLE_BYTES:,} bytes: no model needs as many"
-            )
-        if f"{self._prefix}byteorder" in self._records:
-            order = self._read("byteorder").decode("ascii", "replace")
-            if order != sys.byteorder:
-                raise _RefusedError(f"was saved with {order[:20]!r} byte order: expected {sys.byteorder!r}")
-        return self._read("data.pkl")
-
-    def storage(self, key: str, dtype: torch.dtype, count: int) -> torch.Tensor:
-        """Record ``data/key`` as a flat tensor (count,)."""
-        name = f"data/{key}"
-        if (record := self._records.get(f"{self._prefix}{name}")) is None:
-            raise _RefusedError(
-                f"has no record {name[:40]!r}, which its pickle names: copy or download it again"
-            )
-        if record.file_size != count * dtype.itemsize:
-            raise _RefusedError(
-                f"has {record.file_size:,} bytes in its record {name[:40]!r}, but its pickle says that they are "
-                f"{count:,} numbers of {dtype.itemsize} bytes: copy or download it again"
-            )
-        if not count:
-            return torch.empty(0, dtype=dtype)
-        return torch.frombuffer(bytearray(self._read(name)), dtype=dtype)
-
-    def _read(self, name: str) -> bytes:
-        return self._file.read(f"{self._prefix}{name}")
-
-
 class _Program:
     """A pickle, carried out step by step (the steps are described in the standard library's ``pickletools``)."""
 
-    def __init__(self, archive: _Archive):
+    def __init__(self, archive: Archive):
         self._archive = archive
         self._storages: dict[str, torch.Tensor] = {}
         self._stack: list[Any] = []
@@ -207,7 +115,7 @@ class _Program:
             if opcode.name == "STOP":
                 return self._stack.pop()
             self._step(opcode.name, argument)
-        raise _RefusedError("is damaged: its pickle has no end")
+        raise RefusedError("is damaged: its pickle has no end")
 
     def _step(self, opcode: str, argument: Any) -> None:
         stack = self._stack
@@ -272,7 +180,7 @@ class _Program:
             case "INST":  # torch.save does not write it; the name in it is worth telling
                 raise _refused(argument.replace(" ", "."))
             case _:
-                raise _RefusedError(
+                raise RefusedError(
                     f"has the step {opcode} in its pickle, which torch.save never writes: nothing of it was run"
                 )
 
@@ -289,7 +197,7 @@ class _Program:
         elif isinstance(target, set):
             target.update(map(_as_key, items))
         elif not isinstance(target, Inert):  # what a subclass of a container holds is not needed
-            raise _RefusedError(f"puts items into a {type(target).__name__}: nothing of it was run")
+            raise RefusedError(f"puts items into a {type(target).__name__}: nothing of it was run")
 
     def _call(self, called: Any, arguments: tuple[Any, ...]) -> Any:
         match (called.module, called.name) if isinstance(called, Global) else None:
@@ -317,7 +225,7 @@ class _Program:
         """``items``, counted: a few bytes can ask for one more copy of many, so that all together have a limit."""
         self._copies += len(items)
         if self._copies > MAX_COPIES:
-            raise _RefusedError(f"copies more than {MAX_COPIES:,} items about: no model needs as many")
+            raise RefusedError(f"copies more than {MAX_COPIES:,} items about: no model needs as many")
         return items
 
     def _set_state(self, built: Any, state: Any) -> None:
@@ -328,18 +236,18 @@ class _Program:
         elif not isinstance(
             built, dict
         ):  # a state dict has the versions of its modules as an attribute: not needed
-            raise _RefusedError(f"sets the state of a {type(built).__name__}: nothing of it was run")
+            raise RefusedError(f"sets the state of a {type(built).__name__}: nothing of it was run")
 
     def _storage(self, identity: Any) -> torch.Tensor:
         kind, storage, key, _, count = identity  # the device it was on does not matter
         known = isinstance(storage, Global) and storage.module == "torch" and storage.name in STORAGES
         if kind != "storage" or not known or type(key) is not str or type(count) is not int:
-            raise _RefusedError("refers to something else than a tensor's storage: nothing of it was run")
+            raise RefusedError("refers to something else than a tensor's storage: nothing of it was run")
         dtype = STORAGES[storage.name]
         if key not in self._storages:
             self._storages[key] = self._archive.storage(key, dtype, count)
         if self._storages[key].dtype != dtype:
-            raise _RefusedError(f"reads one storage both as {self._storages[key].dtype} and as {dtype}")
+            raise RefusedError(f"reads one storage both as {self._storages[key].dtype} and as {dtype}")
         return self._storages[key]
 
     @staticmethod
@@ -351,11 +259,11 @@ class _Program:
             or not whole
             or not len(size) == len(stride) <= MAX_DIMENSIONS
         ):
-            raise _RefusedError("has a tensor without a storage, or with sizes that no tensor has")
+            raise RefusedError("has a tensor without a storage, or with sizes that no tensor has")
         count = math.prod(size)
         last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
         if count and (count > storage.numel() or last >= storage.numel()):
-            raise _RefusedError(
+            raise RefusedError(
                 f"has a tensor of {count:,} numbers, but only {storage.numel():,} in the storage that it reads"
             )
         return storage.as_strided(size, stride, offset)
@@ -364,7 +272,7 @@ class _Program:
 def _checked(module: Any, name: Any) -> Global:
     """The name, if it is on the list; a name with a dot in it reaches through other modules, and never is."""
     if not isinstance(module, str) or not isinstance(name, str):
-        raise _RefusedError("names a class by something else than text: nothing of it was run")
+        raise RefusedError("names a class by something else than text: nothing of it was run")
     # protocol 2, which torch.save writes, has the names of Python 2
     module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
     found = Global(module, name)
@@ -398,11 +306,11 @@ def _attribute(owner: Any, name: Any) -> str:
 def _as_key(item: Any) -> Any:
     # hashing a tuple goes as deep as the file has nested it
     if not isinstance(item, (*_KEYS, Global, Inert)):
-        raise _RefusedError(f"has a {type(item).__name__} as a key, where a model has names and numbers")
+        raise RefusedError(f"has a {type(item).__name__} as a key, where a model has names and numbers")
     return item
 
 
-def _refused(found: Any) -> _RefusedError:
+def _refused(found: Any) -> RefusedError:
     name = str(found) if isinstance(found, (Global, str)) else f"a {type(found).__name__}"
     name = name if name.isprintable() else repr(name)
     if isinstance(found, Global) and found.module in (
@@ -410,7 +318,7 @@ def _refused(found: Any) -> _RefusedError:
         "nt",
     ):  # what stands behind the functions of os
         name = f"os.{found.name} ({name})"
-    return _RefusedError(
+    return RefusedError(
         f"wants to call {name[:200]}, which a model's file has no reason to: nothing of it was run and nothing "
         "was written. Ask whoever made it for its weights, torch.save({'model_state_dict': model.state_dict()}, ...)"
     )

@@ -190,10 +190,9 @@ def load_config(folder: Path, name: str) -> "BiLSTMConfig":
     """
     from transformers import PreTrainedConfig
 
-    from .configuration import FORMAT_VERSION, NOT_SETTINGS, BiLSTMConfig
+    from .configuration import FORMAT_VERSION, NOT_SETTINGS, BiLSTMConfig, check_format
 
     _check_is_model(folder, name)
-
     with _reading("config", name):
         settings, _ = PreTrainedConfig.get_config_dict(folder)
         found = settings.get("model_type")
@@ -202,12 +201,10 @@ def load_config(folder: Path, name: str) -> "BiLSTMConfig":
             f"{name} holds {f'a {found!r} model' if found else 'no model'}: expected {BiLSTMConfig.model_type!r}; "
             "to build a new classifier upon an encoder, give it to `bilstm-classifier train --embedder`"
         )
-    version = settings.get("format_version", FORMAT_VERSION)
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise ValueError(
-            f"{name} was saved by a newer release of bilstm-classifier (format_version {version}, this one reads up to "
-            f"{FORMAT_VERSION}): pip install --upgrade bilstm-classifier"
-        )
+    try:
+        check_format(settings.get("format_version", FORMAT_VERSION))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
     for key in NOT_SETTINGS:
         if key != "auto_map":  # which only says that the code is there
             settings.pop(key, None)
@@ -274,7 +271,6 @@ def _load_weights(
                 folder,
                 config=config,
                 dtype=dtype or torch.float32,
-                use_safetensors=True,  # a pickle beside them is never opened
                 ignore_mismatched_sizes=True,  # told below in a sentence
                 output_loading_info=True,
                 **{name: value for name, value in options.items() if name != "revision"},

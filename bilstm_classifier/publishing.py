@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from .card import PICTURES, is_sealed, merge_cards, write_card
+from .card import PICTURES, write_card
+from .card_merging import is_sealed, merge_cards
 from .files import write_text
 from .hub import (
     README,
@@ -27,7 +28,6 @@ from .model_folder import (
     fetch_embedder,
     load_config,
     load_folder,
-    load_model,
     looks_like_path,
     save_model,
     staged,
@@ -89,9 +89,10 @@ def push_model(
     """
     require_repo_id(repo_id)
     folder = Path(folder).expanduser()
-    config = load_config(folder, str(folder))
-    options: HubOptions = {"token": token}
-    model, tokenizer = load_model(folder, **options)  # what cannot be loaded is not published
+    model, tokenizer = load_folder(
+        folder, str(folder), {"token": token}
+    )  # what cannot be loaded is not published
+    config = model.config
     if config.embedder_repo_id is not None and not include_embedder:
         with telling_uploads(repo_id):
             _require_public(config, repo_id, private, token)

@@ -171,7 +171,7 @@ def test_programs_that_no_model_has(program, complaint, tmp_path):
 
 
 def test_a_program_of_many_steps_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("bilstm_classifier.legacy_pickle.MAX_PICKLE_BYTES", 100)
+    monkeypatch.setattr("bilstm_classifier.legacy_archive.MAX_PICKLE_BYTES", 100)
     path = tmp_path / "model.pth"
     torch.save({"a": "b" * 100}, path)
     with pytest.raises(ValueError, match="pickle of more than 100 bytes"):

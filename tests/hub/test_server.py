@@ -106,12 +106,6 @@ def _tried(function, *arguments, **settings):
 
 
 @pytest.fixture(scope="module")
-def hub():
-    with LoopbackHub() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def run(hub, tmp_path_factory):
     """Run a function of this module in the client; what it gives."""
     with client(hub.url, tmp_path_factory.mktemp("home"), HF_HUB_DISABLE_PROGRESS_BARS="1") as pool:
