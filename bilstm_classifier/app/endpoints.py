@@ -1,0 +1,111 @@
+"""What programs call, by HTTP, ``gradio_client`` or MCP: typed functions with the docstrings that they see."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import wraps
+from typing import Any
+
+import gradio as gr
+
+from .. import TextPrediction
+from .messages import Language, say
+from .service import BadText, Service
+
+BATCH = 32  # concurrent requests that are classified at once
+
+
+def add_endpoints(service: Service) -> None:
+    """Add the endpoints to the page that is being built."""
+
+    def classify(text: str, language: Language = "en") -> dict[str, Any]:
+        """Say which category a text belongs to.
+
+        Args:
+            text: The text; of a long one the beginning is read.
+            language: Language of error messages.
+
+        Returns:
+            label (or labels, where a text may have several), probabilities by label, unsure (whether the answer is
+            below the model's bound), tokens, tokens_read, hardly_russian; or error, where there is nothing to read.
+        """
+        return _answers(service, [text], [language])[0]
+
+    def classify_many(texts: list[str], language: Language = "en") -> list[dict[str, Any]]:
+        """Say which category each of several texts belongs to.
+
+        Args:
+            texts: The texts.
+            language: Language of error messages.
+
+        Returns:
+            For each text what `classify` returns, in their order.
+        """
+        limit = service.settings.max_texts
+        if not isinstance(texts, list) or len(texts) > limit:
+            found = len(texts) if isinstance(texts, list) else type(texts).__name__
+            raise _refused(say("too_many_texts", language, found=found, limit=limit))
+        return _answers(service, texts, [language] * len(texts))
+
+    def explain(text: str, label: str | None = None, language: Language = "en") -> dict[str, Any]:
+        """Say which words of a text spoke for and against a category.
+
+        Args:
+            text: The text; of a long one the beginning is read.
+            label: The category; the likeliest if left out.
+            language: Language of error messages.
+
+        Returns:
+            label, probability, words (start and end in characters, text, score in nats of log-odds), tokens,
+            tokens_read, log_odds, baseline (log-odds of the same text with its words masked).
+        """
+        try:
+            return asdict(service.explain(text, label or None, language))
+        except BadText as error:
+            raise _refused(str(error)) from None
+
+    def about() -> dict[str, Any]:
+        """Say which model answers: its name, its labels, what it reads of a text, and how it scored.
+
+        Returns:
+            model, labels, max_tokens, metrics (accuracy and macro F1 of each test), and instead_of where another model
+            should have answered.
+        """
+        return service.facts()
+
+    gr.api(_batched(classify, service), api_name="classify", batch=True, max_batch_size=BATCH)
+    gr.api(classify_many, api_name="classify_many")
+    gr.api(explain, api_name="explain", concurrency_id="explain")
+    gr.api(about, api_name="about", queue=False)
+
+
+def _batched(single: Callable[..., Any], service: Service) -> Callable[..., Any]:
+    """``single`` for whatever requests wait at the time; its signature and docstring are what programs see."""
+
+    @wraps(single)
+    def several(texts: Sequence[Any], languages: Sequence[Language]) -> tuple[list[dict[str, Any]]]:
+        return (_answers(service, texts, languages),)
+
+    return several
+
+
+def _answers(service: Service, texts: Sequence[Any], languages: Sequence[Language]) -> list[dict[str, Any]]:
+    # An error within its answer: raised, it would be that of all requests of the batch.
+    return [
+        {"error": str(found)} if isinstance(found, BadText) else _answer(service, text, found)
+        for text, found in zip(texts, service.classify(texts, languages), strict=True)
+    ]
+
+
+def _answer(service: Service, text: str, found: TextPrediction) -> dict[str, Any]:
+    labels = {"labels": list(found.labels)} if service.overlapping else {"label": found.labels[0]}
+    return labels | {
+        "probabilities": found.probabilities,
+        "unsure": found.unsure,
+        "tokens": found.tokens,
+        "tokens_read": found.tokens_read,
+        "hardly_russian": service.hardly_russian(text),
+    }
+
+
+def _refused(message: str) -> gr.Error:
+    return gr.Error(message, print_exception=False)

@@ -1,0 +1,177 @@
+"""The model in use: loaded once, shared by every visitor and program."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.errors import HFValidationError
+
+from .. import Explanation, Predictor, TextPrediction
+from ..hub import README, HubOptions, download, first_line
+from ..measured import read_metrics, reports
+from ..model_folder import looks_like_path
+from ..predictor import DEFAULT_MODEL
+from .messages import Language, say
+from .russian import looks_russian
+from .settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PACKAGED = "bilstm-classifier"  # what the model in the package is called on the page
+
+
+class BadText(ValueError):
+    """A text that cannot be classified; the message is for whoever sent it, in their language."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A model ready for texts, with what is known of it.
+
+    Attributes:
+        predictor: The model with its tokenizer.
+        name: What visitors see: folder, Hub id, or the packaged model's name.
+        folder: Where its card and figures are.
+        settings: Limits and the rest.
+        absent: The model that should have been in use and could not be had, and why; empty where it could.
+    """
+
+    predictor: Predictor
+    name: str
+    folder: Path
+    settings: Settings
+    absent: str = ""
+
+    @classmethod
+    def load(cls, settings: Settings) -> "Service":
+        """The model that ``settings`` name, or the one in the package where that cannot be had.
+
+        Raises:
+            ValueError: what was found is not a model of this package, or is damaged.
+        """
+        absent = ""
+        if settings.model_id:
+            try:
+                return cls._load_named(settings)
+            except OSError as error:
+                absent = str(error)
+                logger.warning("%s; serving the model in the package in its place", absent)
+        service = cls(Predictor.from_pretrained(), PACKAGED, DEFAULT_MODEL, settings, absent)
+        return service._warmed()
+
+    @classmethod
+    def _load_named(cls, settings: Settings) -> "Service":
+        name, options = settings.model_id, HubOptions(revision=settings.model_revision or None)
+        predictor = Predictor.from_pretrained(name, **options)
+        folder = Path(name).expanduser()
+        if not looks_like_path(name):
+            try:
+                folder = download(name, [README, "metrics.json"], **options)
+            except OSError as error:  # neither in the cache nor to be had: the model is
+                logger.warning("card and figures of %s cannot be shown: %s", name, first_line(error))
+        return cls(predictor, name, folder, settings)._warmed()
+
+    def _warmed(self) -> "Service":
+        """Itself, after the first prediction and explanation, which take longer than those after them."""
+        self.predictor.predict(["Первый текст"])
+        self.predictor.explain("Первый текст")
+        return self
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the labels."""
+        return self.predictor.labels
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.predictor.model.config.problem_type == "multi_label_classification"
+
+    @cached_property
+    def card(self) -> str:
+        """The model's card in Markdown, its metadata included; empty where it has none."""
+        path = self.folder / README
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What ``metrics.json`` of the model says; empty where it has none or it is damaged."""
+        try:
+            return read_metrics(self.folder)
+        except (ValueError, OSError) as error:
+            logger.warning("the figures of %s cannot be shown: %s", self.name, error)
+            return {}
+
+    @cached_property
+    def is_for_russian(self) -> bool:
+        """Whether the card says that the model is for Russian texts."""
+        from huggingface_hub import ModelCard
+
+        try:
+            languages = ModelCard(self.card).data.to_dict().get("language") or []
+        except (ValueError, HFValidationError):  # a card whose metadata are no YAML
+            return False
+        return "ru" in ([languages] if isinstance(languages, str) else languages)
+
+    def check(self, text: object, language: Language) -> str:
+        """``text`` if it can be classified.
+
+        Raises:
+            BadText: it is empty, too long, or no text.
+        """
+        if not isinstance(text, str):
+            raise BadText(say("not_a_text", language))
+        if len(text) > self.settings.max_characters:
+            limit = self.settings.max_characters
+            raise BadText(say("text_too_long", language, found=len(text), limit=limit))
+        # counted here, for the predictor would refuse the company of an empty text too
+        if not text.strip() or not self.predictor.encoder.encode([text])[0].tokens:
+            raise BadText(say("text_empty", language))
+        return text
+
+    def classify(
+        self, texts: Sequence[object], languages: Sequence[Language]
+    ) -> "list[TextPrediction | BadText]":
+        """A prediction for each text that can be classified, and for the others why they cannot."""
+        answers: dict[int, TextPrediction | BadText] = {}
+        sound = {}
+        for number, (text, language) in enumerate(zip(texts, languages, strict=True)):
+            try:
+                sound[number] = self.check(text, language)
+            except BadText as error:
+                answers[number] = error
+        answers |= zip(sound, self.predictor.predict(list(sound.values())), strict=True)
+        return [answers[number] for number in range(len(texts))]
+
+    def explain(self, text: str, label: str | None, language: Language) -> Explanation:
+        """Which words spoke for ``label``, the likeliest if there is none.
+
+        Raises:
+            BadText: a text or label that cannot be explained.
+        """
+        if label is not None and label not in self.labels:
+            known = ", ".join(self.labels)
+            raise BadText(say("unknown_label", language, found=label, known=known))
+        return self.predictor.explain(self.check(text, language), label)
+
+    def hardly_russian(self, text: str) -> bool:
+        """Whether the model is for Russian texts and this one is hardly one."""
+        return self.is_for_russian and not looks_russian(text)
+
+    def facts(self) -> dict[str, Any]:
+        """What programs are told of the model."""
+        tests = {
+            name: {score: report[score] for score in ("accuracy", "f1_macro") if score in report}
+            for name, report in reports(self.metrics).items()
+        }
+        facts = {
+            "model": self.name,
+            "revision": self.settings.model_revision or None,
+            "labels": self.labels,
+            "max_tokens": self.predictor.max_length,
+            "metrics": tests,
+        }
+        return facts | ({"instead_of": self.settings.model_id, "reason": self.absent} if self.absent else {})
