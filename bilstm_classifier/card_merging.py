@@ -23,8 +23,11 @@ _SEALED = re.compile(
 _BLOCK = re.compile(r"^\s*---(?:\r\n|\r|\n)([\S\s]*?)(?<=[\r\n])---[ \t]*(?:\r\n|\n|$)")
 # Blank lines and comments after a value: they belong to what follows.
 _COMMENTS = re.compile(r"(?:^[ \t]*(?:#.*)?(?:\r\n|\r|\n))+\Z", re.MULTILINE)
-# Metadata that are facts of the model, and lists to which a person may have added.
-_FACTS = ("base_model", "base_model_relation", "library_name", "pipeline_tag", "model_name")
+# Metadata that are facts of the model or of a Space, and lists to which a person may have added.
+_FACTS = (
+    *("base_model", "base_model_relation", "library_name", "pipeline_tag", "model_name"),
+    *("sdk", "sdk_version", "python_version", "app_file", "models", "preload_from_hub"),
+)
 _LISTS = ("tags", "datasets", "metrics", "language")
 
 

@@ -29,6 +29,8 @@ PASSING = {408, 412, 429, 500, 502, 503, 504}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 README = "README.md"
+# All that the card of a new Space says below its metadata, which the Hub invents.
+_NEW_SPACE = re.compile(r"\n---\s+Check out the configuration reference at \S+/spaces-config-reference\s*\Z")
 
 
 class HubOptions(TypedDict, total=False):
@@ -147,6 +149,7 @@ def upload(
     repo_id: str,
     *,
     repo_type: str = "model",
+    space_sdk: str | None = None,
     private: bool | None = None,
     revision: str | None = None,
     create_pr: bool = False,
@@ -162,7 +165,8 @@ def upload(
     Args:
         folder: What to upload, all of it.
         repo_id: ``owner/name``.
-        repo_type: ``"model"`` or ``"dataset"``.
+        repo_type: ``"model"``, ``"dataset"`` or ``"space"``.
+        space_sdk: What a Space that is created runs, such as ``"gradio"``.
         private: Of a repository that is created; ``None`` is the owner's default.
         revision: Branch to commit to; the main branch if left out.
         create_pr: Open a pull request in place of committing.
@@ -188,7 +192,7 @@ def upload(
     api, heads = HfApi(token=token), []
 
     def attempt() -> Pushed:
-        head = _prepare_repository(api, repo_id, repo_type, private, revision)
+        head = _prepare_repository(api, repo_id, repo_type, space_sdk, private, revision)
         heads.append(head)
         if ours is not None:
             _merge_card(card, ours, repo_id, repo_type, head, token)
@@ -333,12 +337,17 @@ def _hash_like(blob: Path) -> str:
 
 
 def _prepare_repository(
-    api: "HfApi", repo_id: str, repo_type: str, private: bool | None, revision: str | None
+    api: "HfApi",
+    repo_id: str,
+    repo_type: str,
+    space_sdk: str | None,
+    private: bool | None,
+    revision: str | None,
 ) -> str:
     """See to it that repository and branch are there; the commit that the branch stands at."""
     from huggingface_hub.errors import RevisionNotFoundError
 
-    api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True)
+    api.create_repo(repo_id, repo_type=repo_type, space_sdk=space_sdk, private=private, exist_ok=True)
     try:
         info = api.repo_info(repo_id, repo_type=repo_type, revision=revision)
     except RevisionNotFoundError:
@@ -368,6 +377,8 @@ def _merge_card(card: Path, ours: str, repo_id: str, repo_type: str, head: str, 
             logger.warning("the card of %s is not in UTF-8: it is left as it is", repo_id)
             card.unlink(missing_ok=True)
             return
+    if theirs is not None and repo_type == "space" and _NEW_SPACE.search(theirs):
+        theirs = None
     merged = merge_cards(ours, theirs)
     if not is_sealed(merged):
         logger.warning(

@@ -18,6 +18,8 @@ LICENSES, TASKS, SIZES = VALUES["licenses"], VALUES["tasks"], VALUES["sizes"]
 LANGUAGE = re.compile(r"[a-z]{2,3}|code|multilingual")
 HUB_ID = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
 DATASET_TYPE = re.compile(r"(?:[\w-]+/)?[\w.-]+", re.ASCII)
+SDKS = ("gradio", "docker", "static")
+COLORS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
 MISSING = object()
 
 
@@ -53,6 +55,8 @@ def check_card(content: str, kind: str) -> dict[str, list[dict[str, str]]]:
             check.model(card)
         if kind == "datasets":
             check.data_set(card)
+        if kind == "spaces":
+            check.space(card)
     return {"errors": check.errors, "warnings": check.warnings}
 
 
@@ -131,6 +135,19 @@ class _Check:
                     self._text(one, "split", f"{path}.data_files[{place}]")
                     if not isinstance(one.get("path"), str | list):
                         self.error(f'"{path}.data_files[{place}].path" is required')
+
+    def space(self, card: dict[str, Any]) -> None:
+        self._text(card, "title", required=False)
+        sdk = self._text(card, "sdk", required=False)
+        if sdk is not None and sdk not in SDKS:
+            self.error(f'"sdk" must be one of [{", ".join(SDKS)}]')
+        for name in ("colorFrom", "colorTo"):
+            if card.get(name, COLORS[0]) not in COLORS:
+                self.error(f'"{name}" must be one of [{", ".join(COLORS)}]')
+        if len(self._text(card, "short_description", required=False) or "") > 60:
+            self.error('"short_description" length must be less than or equal to 60 characters long')
+        for name in ("models", "preload_from_hub"):
+            self._values(card, name)
 
     def _task(self, task: Any, name: str, shown: str) -> None:
         if isinstance(task, str) and task not in TASKS:

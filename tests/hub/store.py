@@ -273,7 +273,12 @@ class Store:
             if (kind, name) in self.repositories:
                 raise ValueError(f"{kind} has {name} already: choose another name")
             repository = Repository(self, kind, name, private, sdk)
-            repository.commit({".gitattributes": GIT_ATTRIBUTES}, message="initial commit")
+            files = {".gitattributes": GIT_ATTRIBUTES}
+            if kind == "spaces":
+                files["README.md"] = SPACE_CARD.format(
+                    title=name.partition("/")[2], sdk=sdk or "gradio"
+                ).encode()
+            repository.commit(files, message="initial commit")
             self.repositories[kind, name] = repository
         return repository
 
@@ -285,3 +290,17 @@ class Store:
 
 
 GIT_ATTRIBUTES = b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"
+SPACE_CARD = """\
+---
+title: {title}
+emoji: 🌍
+colorFrom: purple
+colorTo: green
+sdk: {sdk}
+sdk_version: 6.0.0
+app_file: app.py
+pinned: false
+---
+
+Check out the configuration reference at https://huggingface.co/docs/hub/spaces-config-reference
+"""

@@ -66,6 +66,20 @@ def test_a_card_with_an_error(change, start):
 
 
 @pytest.mark.parametrize(
+    ("change", "start"),
+    [
+        ({"sdk": "flask"}, '"sdk" must be one of [gradio, docker, static]'),
+        ({"colorFrom": "teal"}, '"colorFrom" must be one of [red, yellow, '),
+        ({"short_description": "x" * 61}, '"short_description" length must be less than or equal to 60'),
+        ({"models": "owner/news"}, '"models" must be an array'),
+    ],
+)
+def test_a_space_with_an_error(change, start):
+    (message,) = found({"sdk": "gradio"} | change, "spaces")["errors"]
+    assert message.startswith(start)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"task": {}}, 'task.type" is required'),

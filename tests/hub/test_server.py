@@ -161,7 +161,8 @@ def test_a_repository_comes_and_goes(hub, run, kind, prefix):
     assert run(call, "create_repo", name, **more) == f"{hub.url}/{prefix}{name}"
     assert refused(run(call, "create_repo", name, **more), 409)
     assert run(call, "create_repo", name, exist_ok=True, **more).repo_id == name
-    assert run(call, "list_repo_files", name, repo_type=kind) == [".gitattributes"]
+    files = run(call, "list_repo_files", name, repo_type=kind)
+    assert files == [".gitattributes", "README.md"] if kind == "space" else files == [".gitattributes"]
     if kind == "space":
         assert run(call, "space_info", name).sdk == "gradio"
     assert run(call, "delete_repo", name, repo_type=kind) is None
