@@ -4,9 +4,10 @@ PYTHON ?= python3
 NEWS_SOURCE ?= ../shared/data
 HUB_FOLDER ?= runs/hub
 HUB_PORT ?= 8090
+SPACE_PORT ?= 7860
 BIN := .venv/bin
 
-.PHONY: run test test-all test-lowest lint fix train data default-model bench leaderboard hub clean
+.PHONY: run space test test-all test-browser test-lowest lint fix train data default-model bench leaderboard hub clean
 
 run: .venv/.installed
 	@$(BIN)/bilstm-classifier predict \
@@ -16,11 +17,19 @@ run: .venv/.installed
 		"Врач объяснил, почему зимой полезно спать с открытым окном" \
 		"Авиакомпания отменила рейсы в Стамбул, туристы ночевали в аэропорту"
 
+# The app in a browser, until Ctrl-C.
+space: .venv/.installed-app
+	@$(BIN)/bilstm-classifier serve --port $(SPACE_PORT)
+
 test: .venv/.installed-dev
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test-all: .venv/.installed-dev
 	$(BIN)/pytest -n 2
+
+# The app's page in Chromium; Debian's package is chromium.
+test-browser: .venv/.installed-dev
+	$(BIN)/pytest -m browser
 
 # The lowest versions that pyproject.toml admits, in an environment of their own.
 test-lowest: .venv-lowest/.installed
@@ -102,7 +111,13 @@ clean:
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
+.venv/.installed-app: pyproject.toml constraints.txt
+	@echo "Setting up .venv, once; this takes minutes"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app]"
+	@touch $@ .venv/.installed
+
 .venv/.installed-dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	touch $@ .venv/.installed
+	touch $@ .venv/.installed .venv/.installed-app

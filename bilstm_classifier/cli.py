@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
+from .app_commands import add_app_commands
 from .hub_commands import add_hub_commands, add_hub_options, hub_options
 from .predict_command import run_predict
 from .recipe import CardSettings, DataSettings, ModelSettings, describe, recipe_names
@@ -120,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(evaluate)
 
     add_hub_commands(command)
+    add_app_commands(command)
 
     info = command("info", _info, "Say what a model is.")
     info.add_argument("--vocab", action="store_true", help="print its vocabulary, one token a line")

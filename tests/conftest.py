@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from bilstm_classifier import BiLSTMConfig, BiLSTMForSequenceClassification, tra
 from bilstm_classifier.model_folder import save_model
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SHARED = REPOSITORY.parent / "shared" / "data"
 LABELS = {0: "culture", 1: "science", 2: "sports"}
 # Written for these tests.
@@ -43,6 +45,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the real data in ../shared/data"))
+        if item.get_closest_marker("browser") and CHROMIUM is None:
+            item.add_marker(pytest.mark.skip(reason="needs Chromium: apt-get install chromium"))
 
 
 def topic_texts(count: int) -> list[str]:

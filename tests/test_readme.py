@@ -1,11 +1,16 @@
 """The README's code and commands, run as they stand."""
 
+import contextlib
 import csv
+import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +30,8 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("bilstm-")
 ]
+SERVE = [line for line in COMMANDS if "serve" in line]
+COMMANDS = [line for line in COMMANDS if line not in SERVE]
 HUB_COMMANDS = [line for line in COMMANDS if "owner/" in line or "model.pth" in line]
 REVIEWS = {"good": "Всё работает, спасибо, номер {}", "bad": "Сломалось на второй день, номер {}"}
 
@@ -71,8 +78,40 @@ def test_there_is_something_to_run():
     assert sum(kind == "python" for kind, _ in BLOCKS) >= 3
 
 
+@contextlib.contextmanager
+def serving(line: str, folder: Path) -> Iterator[str]:
+    """Run a command that serves until it is interrupted; its address."""
+    arguments = [*shlex.split(line, comments=True)[1:], "--port", "0"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "bilstm_classifier.cli", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        found = None
+        for said in server.stderr:
+            if found := re.search(r"http://[\d.:]+", said):
+                break
+        assert found, f"{line}: ended with {server.wait()}"
+        yield found[0]
+        server.send_signal(signal.SIGINT)
+        _, errors = server.communicate(timeout=60)
+        assert server.returncode == 0, errors
+
+
+@pytest.mark.slow
+def test_the_app_and_a_program_that_calls_it(folder):
+    (block,) = [block for kind, block in BLOCKS if kind == "python" and "Client(" in block]
+    with serving(SERVE[0], folder) as address:
+        code = re.sub(r"http://[\d.:]+", address, block)
+        run([sys.executable, "-c", f"{code}\nassert found['label'] == 'sports'"], folder)
+
+
 def test_python_with_the_packaged_model(folder):
-    code = "".join(block for kind, block in BLOCKS if kind == "python" and "runs/" not in block)
+    code = "".join(
+        block for kind, block in BLOCKS if kind == "python" and not re.search("runs/|http:", block)
+    )
     checks = (
         "\nassert get_predictions('В Париже завершилась церемония завершения Олимпийских игр') == 'sports'"
     )
@@ -104,6 +143,10 @@ def test_training_and_what_comes_after(folder):
     for line in COMMANDS:
         if "--model runs/" in line:
             assert run_command(line, folder).strip()
+    for line in SERVE:
+        if "--model runs/" in line:
+            with serving(line, folder) as address, urllib.request.urlopen(f"{address}/healthz") as answer:
+                assert json.load(answer)["model"] == "runs/reviews"
     for kind, block in BLOCKS:
         if kind == "python" and "runs/" in block:
             run([sys.executable, "-c", block], folder)

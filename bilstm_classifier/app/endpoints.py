@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from .. import TextPrediction
+from .comparison import AT_ONCE, Comparison, NoModel
 from .messages import Language, say
 from .service import BadText, Service
 
@@ -76,6 +77,53 @@ def add_endpoints(service: Service) -> None:
     gr.api(classify_many, api_name="classify_many")
     gr.api(explain, api_name="explain", concurrency_id="explain")
     gr.api(about, api_name="about", queue=False)
+
+
+def add_comparison(comparison: Comparison) -> None:
+    """Add the endpoint that asks several models, to the page that is being built."""
+
+    def compare(text: str, models: list[str], language: Language = "en") -> dict[str, Any]:
+        """Say which category a text belongs to, according to each of several models.
+
+        Args:
+            text: The text; of a long one the beginning is read.
+            models: Names of models that the operator offers for comparison.
+            language: Language of error messages.
+
+        Returns:
+            answers (by model, what `classify` returns, or error where it cannot be had), and agree (whether all chose
+            the same; none where one has no answer).
+        """
+        try:
+            return comparison_of(comparison, text, models, language)
+        except NoModel as error:
+            raise _refused(str(error)) from None
+
+    gr.api(compare, api_name="compare", concurrency_id="compare", concurrency_limit=AT_ONCE)
+
+
+def comparison_of(comparison: Comparison, text: object, models: object, language: Language) -> dict[str, Any]:
+    """What the endpoint ``compare`` returns.
+
+    Raises:
+        NoModel: ``models`` are no list of names, or one of them is not offered.
+    """
+    if not isinstance(models, list) or not models:
+        raise NoModel(say("models_expected", language, known=", ".join(comparison.names)))
+    names = dict.fromkeys(comparison.check(name, language) for name in models)  # all, before one is loaded
+    answers: dict[str, Any] = {}
+    for name in names:
+        try:
+            answers[name] = _answers(comparison.model(name, language), [text], [language])[0]
+        except NoModel as error:
+            answers[name] = {"error": str(error)}
+    chosen = [
+        set(answer["labels"] if "labels" in answer else [answer["label"]])
+        for answer in answers.values()
+        if "error" not in answer
+    ]
+    whole = len(chosen) == len(answers)
+    return {"answers": answers, "agree": all(labels == chosen[0] for labels in chosen) if whole else None}
 
 
 def _batched(single: Callable[..., Any], service: Service) -> Callable[..., Any]:

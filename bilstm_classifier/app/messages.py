@@ -46,7 +46,7 @@ def percent(share: float, language: Language) -> str:
     shown = f"{100 * share:.1f}"
     if shown in ("100.0", "0.0") and share not in (0, 1):
         shown = "> 99.9" if share > 0.5 else "< 0.1"
-    return f"{shown.replace('.', ',')} %" if language == "ru" else f"{shown}%"
+    return f"{shown.replace('.', ',')}\u00a0%" if language == "ru" else f"{shown}%"
 
 
 def _shown(value: Any, language: Language) -> Any:

@@ -1,14 +1,20 @@
 """The page as a whole: its head, its tabs, its looks."""
 
-from importlib import resources
 from typing import Any
 
 import gradio as gr
 
 from . import endpoints
-from .classify_tab import classify_tab
+from .comparison import Comparison
+from .file_endpoint import add_file_endpoint
 from .messages import TEXTS, Language, say
 from .service import PACKAGED, Service
+from .tabs.about import about_tab
+from .tabs.batch import batch_tab
+from .tabs.classify import classify_tab
+from .tabs.compare import compare_tab
+from .tabs.history import history_tab
+from .tabs.programs import programs_tab
 
 
 def build_page(service: Service) -> gr.Blocks:
@@ -19,9 +25,28 @@ def build_page(service: Service) -> gr.Blocks:
         title="bilstm-classifier", analytics_enabled=False, delete_cache=(min(60, keep), keep)
     ) as page:
         language = _head(service)
-        with gr.Tabs(elem_id="tabs"), gr.Tab(TEXTS("tab_classify"), id="classify"):
-            classify_tab(service, language)
         endpoints.add_endpoints(service)
+        add_file_endpoint(service)
+        comparison = Comparison(service)
+        if len(comparison.names) > 1:
+            endpoints.add_comparison(comparison)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(TEXTS("tab_classify"), id="classify"):
+                classify_tab(service, language)
+            with gr.Tab(TEXTS("tab_batch"), id="batch"):
+                batch_tab(service, language)
+            if len(comparison.names) > 1:
+                with gr.Tab(TEXTS("tab_compare"), id="compare"):
+                    compare_tab(comparison, language)
+            with gr.Tab(TEXTS("tab_history"), id="history"):
+                history_tab()
+            with gr.Tab(TEXTS("tab_about"), id="about"):
+                about_tab(service, language)
+            with gr.Tab(TEXTS("tab_programs"), id="programs"):
+                programs_tab(page, service, language)
+    # As `launch` would do, which a mounted page does without: until then Gradio takes any path that a request names,
+    # also one like /etc/passwd, for a file that was uploaded.
+    page.has_launched = True
     page.queue(max_size=settings.queue_size, api_open=False)
     return page
 
@@ -29,16 +54,15 @@ def build_page(service: Service) -> gr.Blocks:
 def _head(service: Service) -> gr.Radio:
     """Title, language and theme; the choice of language goes with every request, for the server's messages."""
     with gr.Row(elem_id="head"):
-        with gr.Column(scale=4, min_width=240):
-            gr.Markdown(TEXTS("title" if service.name == PACKAGED else "title_other"), elem_id="title")
+        gr.Markdown(TEXTS("title" if service.name == PACKAGED else "title_other"), elem_id="title")
         language = gr.Radio(
             [("Русский", "ru"), ("English", "en")],
             value="en",
             label=TEXTS("language"),
             elem_id="language",
-            min_width=200,
+            container=False,
         )
-        theme = gr.Button("◐", elem_id="theme", size="sm", min_width=44)
+        theme = gr.Button(TEXTS("theme"), elem_id="theme", size="sm", min_width=44)
     notice = gr.Markdown(visible=bool(service.absent), elem_id="absent")
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     theme.click(None, js="() => switchTheme()", **private)
@@ -52,8 +76,3 @@ def _head(service: Service) -> gr.Radio:
 
         opened.then(tell, [language], [notice], **private)
     return language
-
-
-def read(name: str) -> str:
-    """A file of this package: the page's script or style."""
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

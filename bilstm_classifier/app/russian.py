@@ -11,8 +11,9 @@ _WORDS = """
     того той том все всех всего весь более может могут лет году года
 """
 FUNCTION_WORDS = frozenset(_WORDS.split())
-# Letters of neighbouring languages that Russian does not have.
-FOREIGN_LETTERS = frozenset("іїєґўјљњћђџѓќѕәғқңөұүһәө")
+# Letters of neighbouring languages that Russian does not have, and the Bulgarian vowel ъ, which in Russian only parts a
+# consonant from е, ё, ю, я.
+FOREIGN = re.compile("[іїєґўјљњћђџѓќѕәғқңөұүһ]|ъ(?=[бвгджзйклмнпрстфхцчшщ])")
 CYRILLIC = re.compile("[Ѐ-ӿ]")
 # Headlines do without function words, longer texts do not.
 WORDS_OF_A_HEADLINE = 20
@@ -22,7 +23,7 @@ LEAST_SHARE = 0.05
 def looks_russian(text: str) -> bool:
     """Whether ``text`` may be Russian. In doubt, as for a few words or digits alone, it may.
 
-    Most letters have to be Cyrillic, hardly any from the alphabets of neighbouring languages, and of more than a
+    Most letters have to be Cyrillic, hardly any of another language's alphabet, and of more than a
     headline's words at least one in twenty a Russian function word.
     """
     text = text[:20_000].lower()
@@ -31,7 +32,7 @@ def looks_russian(text: str) -> bool:
         return True
     if sum(CYRILLIC.match(letter) is not None for letter in letters) < 0.5 * len(letters):
         return False
-    if sum(letter in FOREIGN_LETTERS for letter in letters) > 0.01 * len(letters):
+    if len(FOREIGN.findall(text)) > 0.01 * len(letters):
         return False
     words = re.findall(r"[^\W\d_]+", text)
     if len(words) <= WORDS_OF_A_HEADLINE:

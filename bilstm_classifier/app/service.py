@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub.errors import HFValidationError
+from yaml import YAMLError
 
 from .. import Explanation, Predictor, TextPrediction
 from ..hub import README, HubOptions, download, first_line
@@ -21,6 +24,13 @@ from .settings import Settings
 logger = logging.getLogger(__name__)
 
 PACKAGED = "bilstm-classifier"  # what the model in the package is called on the page
+# Texts that are classified before others get their turn.
+PIECE = 64
+# Models run in these threads and not in Gradio's, of which there are forty: PyTorch gives each that it meets workers
+# and memory, which then stay.
+_single_texts, _many_texts, _explanations = (
+    ThreadPoolExecutor(1, thread_name_prefix=f"model-{work}") for work in ("single", "many", "explain")
+)
 
 
 class BadText(ValueError):
@@ -47,24 +57,33 @@ class Service:
 
     @classmethod
     def load(cls, settings: Settings) -> "Service":
-        """The model that ``settings`` name, or the one in the package where that cannot be had.
+        """The model that ``settings`` name, or the one in the package where the Hub does not give it.
 
         Raises:
+            OSError: a folder that is none, or holds no model.
             ValueError: what was found is not a model of this package, or is damaged.
         """
         absent = ""
         if settings.model_id:
             try:
-                return cls._load_named(settings)
+                return cls.load_named(settings.model_id, settings, settings.model_revision)._warmed()
             except OSError as error:
+                if looks_like_path(settings.model_id):  # a slip of the operator's, and not of the network
+                    raise
                 absent = str(error)
                 logger.warning("%s; serving the model in the package in its place", absent)
         service = cls(Predictor.from_pretrained(), PACKAGED, DEFAULT_MODEL, settings, absent)
         return service._warmed()
 
     @classmethod
-    def _load_named(cls, settings: Settings) -> "Service":
-        name, options = settings.model_id, HubOptions(revision=settings.model_revision or None)
+    def load_named(cls, name: str, settings: Settings, revision: str = "") -> "Service":
+        """The model ``name``, a folder or Hub id.
+
+        Raises:
+            OSError: it cannot be found or downloaded.
+            ValueError: what was found is not a model of this package, or is damaged.
+        """
+        options = HubOptions(revision=revision or None)
         predictor = Predictor.from_pretrained(name, **options)
         folder = Path(name).expanduser()
         if not looks_like_path(name):
@@ -72,12 +91,12 @@ class Service:
                 folder = download(name, [README, "metrics.json"], **options)
             except OSError as error:  # neither in the cache nor to be had: the model is
                 logger.warning("card and figures of %s cannot be shown: %s", name, first_line(error))
-        return cls(predictor, name, folder, settings)._warmed()
+        return cls(predictor, name, folder, settings)
 
     def _warmed(self) -> "Service":
         """Itself, after the first prediction and explanation, which take longer than those after them."""
-        self.predictor.predict(["Первый текст"])
-        self.predictor.explain("Первый текст")
+        self.classify(["Первый текст"], ["ru"])
+        self.explain("Первый текст", None, "ru")
         return self
 
     @property
@@ -110,25 +129,26 @@ class Service:
         """Whether the card says that the model is for Russian texts."""
         from huggingface_hub import ModelCard
 
+        if not self.card:
+            return False
         try:
             languages = ModelCard(self.card).data.to_dict().get("language") or []
-        except (ValueError, HFValidationError):  # a card whose metadata are no YAML
+        except (ValueError, TypeError, HFValidationError, YAMLError):  # metadata that are none
             return False
         return "ru" in ([languages] if isinstance(languages, str) else languages)
 
     def check(self, text: object, language: Language) -> str:
-        """``text`` if it can be classified.
+        """``text`` if it can be classified, as far as can be said without its tokens.
 
         Raises:
-            BadText: it is empty, too long, or no text.
+            BadText: it is blank, too long, or no text.
         """
         if not isinstance(text, str):
             raise BadText(say("not_a_text", language))
         if len(text) > self.settings.max_characters:
             limit = self.settings.max_characters
-            raise BadText(say("text_too_long", language, found=len(text), limit=limit))
-        # counted here, for the predictor would refuse the company of an empty text too
-        if not text.strip() or not self.predictor.encoder.encode([text])[0].tokens:
+            raise BadText(say("text_too_long", language, limit=limit))
+        if not text.strip():
             raise BadText(say("text_empty", language))
         return text
 
@@ -143,8 +163,23 @@ class Service:
                 sound[number] = self.check(text, language)
             except BadText as error:
                 answers[number] = error
-        answers |= zip(sound, self.predictor.predict(list(sound.values())), strict=True)
+        numbers = list(sound)
+        thread = _single_texts if len(numbers) <= PIECE else _many_texts
+        for first in range(0, len(numbers), PIECE):
+            piece = numbers[first : first + PIECE]
+            found = thread.submit(self._predictions, [sound[number] for number in piece]).result()
+            for number, prediction in zip(piece, found, strict=True):
+                answers[number] = prediction or BadText(say("text_empty", languages[number]))
         return [answers[number] for number in range(len(texts))]
+
+    def _predictions(self, texts: list[str]) -> list[TextPrediction | None]:
+        """A prediction for each text, none where the tokenizer finds nothing in it."""
+        try:
+            return [*self.predictor.predict(texts)]
+        except ValueError:  # one of them is such a text; rare enough to look for it only now
+            has_tokens = [bool(text.tokens) for text in self.predictor.encoder.encode(texts)]
+            found = iter(self.predictor.predict(list(compress(texts, has_tokens))))
+            return [next(found) if has_some else None for has_some in has_tokens]
 
     def explain(self, text: str, label: str | None, language: Language) -> Explanation:
         """Which words spoke for ``label``, the likeliest if there is none.
@@ -155,7 +190,10 @@ class Service:
         if label is not None and label not in self.labels:
             known = ", ".join(self.labels)
             raise BadText(say("unknown_label", language, found=label, known=known))
-        return self.predictor.explain(self.check(text, language), label)
+        text = self.check(text, language)
+        if not self.predictor.encoder.encode([text])[0].tokens:
+            raise BadText(say("text_empty", language))
+        return _explanations.submit(self.predictor.explain, text, label).result()
 
     def hardly_russian(self, text: str) -> bool:
         """Whether the model is for Russian texts and this one is hardly one."""

@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from .. import Explanation, TextPrediction, Word, load_sample_news
-from .messages import TEXTS, Language, label_name, messages, percent, say
-from .service import BadText, Service
+from ... import Explanation, TextPrediction, Word, load_sample_news
+from ..messages import TEXTS, Language, label_name, messages, say
+from ..service import BadText, Service
+from .answers import LABELS_SHOWN, shown
 
 BATCH = 32  # texts that are classified at once where many visitors type
 WORDS_NAMED = 3
@@ -21,41 +22,38 @@ REMEMBER = "(text, answer) => remember(text, answer)"  # of page.js: the history
 def classify_tab(service: Service, language: gr.Radio) -> None:
     """Fill the tab."""
     news = set(load_sample_news()[1]) == set(service.labels)
-    with gr.Row():
-        with gr.Column(scale=3):
+    with gr.Row(elem_id="one-text"):
+        with gr.Column(elem_id="write"):
             text = gr.Textbox(
                 label=TEXTS("text"),
                 placeholder=TEXTS("text_placeholder" if news else "text_placeholder_other"),
                 lines=5,
                 max_lines=14,
                 elem_id="text",
-                autofocus=True,
             )
             with gr.Row(elem_id="actions"):
-                classify = gr.Button(TEXTS("classify"), variant="primary", elem_id="classify")
-                clear = gr.Button(TEXTS("clear"), elem_id="clear")
+                classify = gr.Button(TEXTS("classify"), variant="primary", elem_id="classify", min_width=120)
+                clear = gr.Button(TEXTS("clear"), elem_id="clear", min_width=120)
             notes = gr.HTML(elem_id="notes", padding=False)
-        with gr.Column(scale=2):
-            answer = gr.Label(label=TEXTS("answer"), elem_id="answer", show_heading=True)
-    with gr.Group(elem_id="explanation"):
-        asked = gr.Dropdown(
-            [
-                (TEXTS("weighed_likeliest"), LIKELIEST),
-                *((_static_name(label), label) for label in service.labels),
-            ],
-            value=LIKELIEST,
-            label=TEXTS("weighed_for"),
-            elem_id="asked",
-        )
-        words = gr.HTML(elem_id="words")
-    shown = [answer, notes]
+        with gr.Column(elem_id="bars"):
+            answer = gr.Label(label=TEXTS("answer"), elem_id="answer", num_top_classes=LABELS_SHOWN)
+        with gr.Column(elem_id="explanation"):
+            words = gr.HTML(label=TEXTS("words"), show_label=True, container=True, elem_id="words")
+            asked = gr.Dropdown(
+                [
+                    (TEXTS("weighed_likeliest"), LIKELIEST),
+                    *((_static_name(label), label) for label in service.labels),
+                ],
+                value=LIKELIEST,
+                label=TEXTS("weighed_for"),
+                elem_id="asked",
+            )
+    outputs = [answer, notes]
 
     def show(texts: Sequence[str], languages: Sequence[Language]) -> tuple[list[Any], list[Any]]:
         answers = service.classify(texts, languages)
         rows = [
-            _empty_or_refused(text, found)
-            if isinstance(found, BadText)
-            else _shown(service, text, found, chosen)
+            shown(service, text, found, chosen)
             for text, found, chosen in zip(texts, answers, languages, strict=True)
         ]
         return [row[0] for row in rows], [row[1] for row in rows]
@@ -68,22 +66,29 @@ def classify_tab(service: Service, language: gr.Radio) -> None:
         return _weighed(text, found, chosen)
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    cut = f"text.slice(0, {service.settings.max_characters + 1})"  # what is refused need not be sent whole
     prediction = classify.click(
         show,
         [text, language],
-        shown,
+        outputs,
+        js=f"(text, language) => [{cut}, language]",
         batch=True,
         max_batch_size=BATCH,
         trigger_mode="always_last",
         **private,
     )
-    asking: dict[str, Any] = {"trigger_mode": "always_last", "concurrency_id": "explain", **private}
+    asking: dict[str, Any] = {
+        "js": f"(text, label, language) => [{cut}, label, language]",
+        "trigger_mode": "always_last",
+        "concurrency_id": "explain",
+        **private,
+    }
     prediction.then(weigh, [text, asked, language], words, **asking)
     prediction.then(None, [text, answer], None, js=REMEMBER, **private)
     asked.change(weigh, [text, asked, language], words, **asking)
-    clear.click(None, None, [text, *shown, words], js="() => ['', null, '', '']", **private)
+    clear.click(None, None, [text, *outputs, words], js="() => ['', {}, '', '']", **private)
     if news:
-        _examples(service, language, [text, *shown, words], private)
+        _examples(service, language, [text, *outputs, words], private)
 
 
 def _examples(service: Service, language: gr.Radio, outputs: list[Any], private: dict[str, Any]) -> None:
@@ -96,11 +101,11 @@ def _examples(service: Service, language: gr.Radio, outputs: list[Any], private:
     def known(text: str) -> tuple[TextPrediction, Explanation]:
         return service.predictor.predict([text])[0], service.predictor.explain(text)
 
-    def example(label: str, shown: str, chosen: Language) -> tuple[Any, ...]:
+    def example(label: str, present: str, chosen: Language) -> tuple[Any, ...]:
         these = texts[label]
-        text = these[(these.index(shown) + 1) % len(these) if shown in these else 0]
+        text = these[(these.index(present) + 1) % len(these) if present in these else 0]
         found, explained = known(text)
-        return text, *_shown(service, text, found, chosen), _weighed(text, explained, chosen)
+        return text, *shown(service, text, found, chosen), _weighed(text, explained, chosen)
 
     for label in service.labels:
         known(texts[label][0])
@@ -118,38 +123,6 @@ def _static_name(label: str) -> Any:
     return TEXTS(f"label_{label}") if f"label_{label}" in messages() else label
 
 
-def _empty_or_refused(text: str, error: BadText) -> tuple[None, str]:
-    """Nothing typed is no mistake."""
-    return None, "" if isinstance(text, str) and not text.strip() else _notes([("bad", str(error))])
-
-
-def _shown(
-    service: Service, text: str, found: TextPrediction, language: Language
-) -> tuple[dict[str, float], str]:
-    """The probabilities for the bars, and what there is to say of them."""
-    notes = []
-    if service.hardly_russian(text):
-        notes.append(("bad", say("note_hardly_russian", language)))
-    if found.unsure:
-        bound = percent(service.predictor.model.config.unsure_below, language)
-        share = percent(found.top(1)[0].score, language)
-        notes.append(("warn", say("note_unsure", language, share=share, bound=bound)))
-    if not found.labels:
-        notes.append(("warn", say("note_no_label", language)))
-    if found.tokens_read < found.tokens:
-        share = percent(found.tokens_read / found.tokens, language)
-        read = {"read": found.tokens_read, "tokens": found.tokens}
-        notes.append(("warn", say("note_cut", language, share=share, **read)))
-    else:
-        notes.append(("fine", say("note_whole", language, tokens=found.tokens)))
-    return {label_name(label, language): score for label, score in found.probabilities.items()}, _notes(notes)
-
-
-def _notes(notes: Sequence[tuple[str, str]]) -> str:
-    lines = "".join(f'<li class="{kind}">{html.escape(note)}</li>' for kind, note in notes)
-    return f'<ul class="notes" role="status">{lines}</ul>'
-
-
 def _weighed(text: str, found: Explanation, language: Language) -> str:
     """The text with its words marked, and the strongest of them named: colour alone would not tell everybody."""
     strongest = max((abs(word.score) for word in found.words), default=0) or 1
@@ -159,12 +132,10 @@ def _weighed(text: str, found: Explanation, language: Language) -> str:
         pieces.append(html.escape(text[end : word.start]))
         kind, weight = ("for", word.score) if word.score > 0 else ("against", -word.score)
         strength = round(weight / strongest, 2)
-        shown = html.escape(word.text)
+        marked = html.escape(word.text)
         if strength >= FAINT:
-            shown = (
-                f'<mark class="{kind}" style="--strength:{strength}" title="{word.score:+.2f}">{shown}</mark>'
-            )
-        pieces.append(shown)
+            marked = f'<mark class="{kind}" style="--strength:{strength}" title="{word.score:+.2f}">{marked}</mark>'
+        pieces.append(marked)
         end = word.end
     ranked = sorted(found.words, key=lambda word: -word.score)
     named = {
