@@ -41,7 +41,7 @@ class Comparison:
             NoModel: it is not.
         """
         if name not in self.names:
-            raise NoModel(say("unknown_model", language, found=name, known=", ".join(self.names)))
+            raise NoModel(say("unknown_model", language, found=str(name)[:80], known=", ".join(self.names)))
         return str(name)
 
     def model(self, name: str, language: Language) -> Service:

@@ -8,7 +8,7 @@ from . import endpoints
 from .comparison import Comparison
 from .file_endpoint import add_file_endpoint
 from .messages import TEXTS, Language, say
-from .service import PACKAGED, Service
+from .service import Service
 from .tabs.about import about_tab
 from .tabs.batch import batch_tab
 from .tabs.classify import classify_tab
@@ -21,9 +21,8 @@ def build_page(service: Service) -> gr.Blocks:
     """The Gradio app around a model."""
     settings = service.settings
     keep = settings.keep_minutes * 60
-    with gr.Blocks(
-        title="bilstm-classifier", analytics_enabled=False, delete_cache=(min(60, keep), keep)
-    ) as page:
+    title = "News classifier · Классификатор новостей" if service.is_for_news else "Text classifier"
+    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(min(60, keep), keep)) as page:
         language = _head(service)
         endpoints.add_endpoints(service)
         add_file_endpoint(service)
@@ -54,7 +53,7 @@ def build_page(service: Service) -> gr.Blocks:
 def _head(service: Service) -> gr.Radio:
     """Title, language and theme; the choice of language goes with every request, for the server's messages."""
     with gr.Row(elem_id="head"):
-        gr.Markdown(TEXTS("title" if service.name == PACKAGED else "title_other"), elem_id="title")
+        gr.Markdown(TEXTS("title" if service.is_for_news else "title_other"), elem_id="title")
         language = gr.Radio(
             [("Русский", "ru"), ("English", "en")],
             value="en",

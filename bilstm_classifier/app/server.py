@@ -1,10 +1,12 @@
 """The web server: the page, ``/healthz`` beside it, and an end that lets running requests finish."""
 
 import contextlib
+import json
 import logging
 import os
 import signal
 import tempfile
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -55,18 +57,19 @@ def create_app(service: "Service") -> FastAPI:
     import gradio as gr
 
     from .looks import CalmTheme
-    from .messages import TEXTS
+    from .messages import LANGUAGES, TEXTS, say
     from .page import build_page
     from .static import read
     from .tabs.answers import LABELS_SHOWN
     from .tabs.history import history_texts
-    from .web.discretion import keep_little
+    from .web.discretion import keep_little, without_broken_uploads
     from .web.guard import Guard
     from .web.tools import answer_in_json
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    keep = partial(without_broken_uploads, minutes=service.settings.keep_minutes)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=keep)
 
-    @app.get("/healthz")
+    @app.api_route("/healthz", methods=["GET", "HEAD"])
     def healthz() -> dict[str, Any]:
         state = {"status": "ok", "model": service.name, "revision": service.settings.model_revision or None}
         return state | (
@@ -74,8 +77,11 @@ def create_app(service: "Service") -> FastAPI:
         )
 
     scripts = "\n".join([history_texts(), *map(read, ("page.js", "history.js", "programs.js"))])
-    limit = f"window.maxCharacters = {service.settings.max_characters};"
-    script = f"<script>{limit}\n{scripts}</script>".encode()
+    loses = json.dumps(
+        {language: say("language_loses", language) for language in LANGUAGES}, ensure_ascii=False
+    )
+    given = f"window.maxCharacters = {service.settings.max_characters}; window.languageLoses = {loses};"
+    script = f"<script>{given}\n{scripts}</script>".encode()
 
     page = build_page(service)
     app.add_middleware(WithScript, script=script)

@@ -12,7 +12,7 @@ from typing import Any
 from huggingface_hub.errors import HFValidationError
 from yaml import YAMLError
 
-from .. import Explanation, Predictor, TextPrediction
+from .. import Explanation, Predictor, TextPrediction, load_sample_news
 from ..hub import README, HubOptions, download, first_line
 from ..measured import read_metrics, reports
 from ..model_folder import looks_like_path
@@ -77,12 +77,14 @@ class Service:
 
     @classmethod
     def load_named(cls, name: str, settings: Settings, revision: str = "") -> "Service":
-        """The model ``name``, a folder or Hub id.
+        """The model ``name``, a folder or Hub id, or that of the model in the package.
 
         Raises:
             OSError: it cannot be found or downloaded.
             ValueError: what was found is not a model of this package, or is damaged.
         """
+        if name == PACKAGED:
+            return cls(Predictor.from_pretrained(), PACKAGED, DEFAULT_MODEL, settings)
         options = HubOptions(revision=revision or None)
         predictor = Predictor.from_pretrained(name, **options)
         folder = Path(name).expanduser()
@@ -103,6 +105,11 @@ class Service:
     def labels(self) -> list[str]:
         """Names of the labels."""
         return self.predictor.labels
+
+    @property
+    def is_for_news(self) -> bool:
+        """Whether its labels are the eleven news categories."""
+        return set(self.labels) == set(load_sample_news()[1])
 
     @property
     def overlapping(self) -> bool:
@@ -189,7 +196,7 @@ class Service:
         """
         if label is not None and label not in self.labels:
             known = ", ".join(self.labels)
-            raise BadText(say("unknown_label", language, found=label, known=known))
+            raise BadText(say("unknown_label", language, found=str(label)[:80], known=known))
         text = self.check(text, language)
         if not self.predictor.encoder.encode([text])[0].tokens:
             raise BadText(say("text_empty", language))

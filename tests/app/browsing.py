@@ -39,8 +39,10 @@ def open_tab(context: BrowserContext, address: str, tab: str) -> Page:
 def to_tab(page: Page, tab: str) -> None:
     """Bring a tab to the front, from the menu of those for which there is no room if need be."""
     button = page.locator(f'#tabs [role="tab"][data-tab-id="{tab}"]')
+    more = page.locator("#tabs .overflow-menu > button")
+    expect(button.or_(more).filter(visible=True).first).to_be_visible(timeout=SEEN_WITHIN)
     if not button.is_visible():
-        page.locator("#tabs .overflow-menu > button").click()
+        more.click()
         name = say(f"tab_{tab}", page.evaluate("document.documentElement.lang"))
         button = page.locator("#tabs .overflow-dropdown button", has_text=name)
     button.click()

@@ -104,20 +104,44 @@ def test_the_words_can_be_weighed_for_another_category(page):
 def test_language_is_switched_and_remembered(page, context, served):
     classified(page, HEADLINE)
     page.get_by_text("Русский").click()
-    expect(page.get_by_role("tab", name="Определить")).to_be_visible()
+    expect(page.get_by_role("tab", name="Текст")).to_be_visible()
     expect(box(page)).to_have_value(HEADLINE)  # what was typed stays
     expect(heading(page)).to_have_text("спорт")
     expect(page.locator("#notes")).to_contain_text("Текст прочитан целиком")
     assert page.evaluate("document.documentElement.lang") == "ru"
     again = opened(context, served)
-    expect(again.get_by_role("tab", name="Определить")).to_be_visible()
+    expect(again.get_by_role("tab", name="Текст")).to_be_visible()
     again.get_by_text("English").click()
-    expect(again.get_by_role("tab", name="Classify")).to_be_visible()
+    expect(again.get_by_role("tab", name="Text")).to_be_visible()
+
+
+def test_language_is_switched_where_nothing_can_be_stored(browser, served):
+    off = "Object.defineProperty(window, 'NAMEStorage', { get() { throw new DOMException('off', 'SecurityError'); } });"
+    with browser.new_context(locale="en-GB") as context:
+        for name in ("local", "session"):
+            context.add_init_script(off.replace("NAME", name))
+        page = opened(context, served)
+        page.get_by_text("Русский").click()
+        expect(page.get_by_role("tab", name="Текст")).to_be_visible()
+
+
+def test_a_switch_that_would_lose_a_file_is_asked_about(page):
+    to_tab(page, "batch")
+    news = {"name": "news.txt", "mimeType": "text/plain", "buffer": HEADLINE.encode()}
+    page.locator("#batch-file input[type=file]").set_input_files(news)
+    expect(page.locator("#batch-preview table")).to_be_visible()
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page.get_by_text("Русский").click()
+    expect(page.get_by_label("English")).to_be_checked()
+    expect(page.locator("#batch-preview table")).to_be_visible()
+    assert len(asked) == 1
+    assert "without the file" in asked[0]
 
 
 def test_a_russian_browser_is_greeted_in_russian(browser, served):
     with browser.new_context(locale="ru-RU") as context:
-        expect(opened(context, served).get_by_role("tab", name="Определить")).to_be_visible()
+        expect(opened(context, served).get_by_role("tab", name="Текст")).to_be_visible()
 
 
 def test_theme_is_switched_and_remembered(page, context, served):
@@ -145,6 +169,30 @@ def test_clear_empties_the_page(page):
     expect(box(page)).to_have_value("")
     expect(page.locator("#words .weighed")).to_have_count(0)
     expect(heading(page)).to_have_count(0)
+
+
+def test_an_answer_that_comes_late_does_not_stay(page):
+    page.route("**/queue/join*", lambda route: (page.wait_for_timeout(700), route.continue_()))
+    box(page).fill(HEADLINE)
+    with page.expect_request("**/queue/join*"):
+        pass
+    page.locator("#clear").click()
+    expect(box(page)).to_have_value("")
+    page.wait_for_load_state("networkidle")
+    page.unroute_all(behavior="wait")
+    expect(page.locator("#words .weighed")).to_have_count(0)
+    expect(heading(page)).to_have_count(0)
+
+
+def test_an_example_is_weighed_for_its_likeliest_category(page):
+    classified(page, MIXED)
+    page.locator("#asked input").click()
+    page.get_by_role("option", name="economy").click()
+    expect(page.locator("#words .strongest")).to_contain_text("economy")
+    page.locator("#examples").get_by_role("button", name="travel").click()
+    expect(heading(page)).to_have_text("travel")
+    expect(page.locator("#asked input")).to_have_value("the likeliest category")
+    expect(page.locator("#words .strongest")).to_contain_text("travel")
 
 
 def test_the_keyboard_is_enough(page):

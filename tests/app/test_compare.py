@@ -109,7 +109,7 @@ def test_a_model_that_cannot_be_had_is_named_in_place(service, damaged):
     answer = comparison_of(comparison, TEXT, [PACKAGED, str(damaged), ABSENT], "ru")
     assert answer["answers"][PACKAGED]["label"] == "sports"
     for name in (str(damaged), ABSENT):
-        assert answer["answers"][name]["error"].startswith(f"Модель {name} сейчас получить не удалось.")
+        assert answer["answers"][name]["error"] == f"Модель {name} сейчас загрузить не удалось."
     assert answer["agree"] is None
 
 
@@ -184,7 +184,7 @@ def test_the_tab_shows_both_answers_and_whether_they_agree(browser, address, mod
         expect(second).to_contain_text(str(model_folder))
         verdict = page.locator("#compare-verdict")
         agree = Predictor.from_pretrained(model_folder).predict([TEXT])[0].labels == ("sports",)
-        expect(verdict).to_contain_text("согласны" if agree else "расходятся")
+        expect(verdict).to_contain_text("Ответы совпали: спорт." if agree else "расходятся")
         ask(str(reviews))
         expect(second).to_contain_text("1 звезда")
         expect(verdict).to_contain_text("разные категории")

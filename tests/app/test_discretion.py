@@ -1,6 +1,8 @@
 """What the server keeps of visitors once they were answered: nothing that grows."""
 
+import asyncio
 import logging
+import os
 import time
 import traceback
 from collections.abc import Iterator
@@ -13,7 +15,8 @@ from gradio import Blocks
 from starlette.routing import Mount
 
 from bilstm_classifier.app.server import create_app
-from bilstm_classifier.app.web.discretion import SESSIONS, report_without_texts
+from bilstm_classifier.app.web import discretion
+from bilstm_classifier.app.web.discretion import SESSIONS, report_without_texts, without_broken_uploads
 
 from . import conftest
 from .calling import Refused, call, function_number, hear, join, read, send
@@ -145,3 +148,20 @@ def test_errors_are_reported_by_kind_and_place(caplog, capsys):
     assert caplog.text.count("in fail") == 2
     logging.getLogger("app").warning("%d rows", 5)
     assert "5 rows" in caplog.text
+
+
+def test_uploads_that_were_broken_off_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(discretion, "get_upload_folder", lambda: str(tmp_path))
+    old, new, other = (tmp_path / name for name in ("tmpold", "tmpnew", "kept"))
+    for path in (old, new, other):
+        path.write_text("x", encoding="utf-8")
+    for path in (old, other):
+        os.utime(path, (0, 0))
+
+    async def serve() -> None:
+        async with without_broken_uploads(FastAPI(), minutes=1):
+            while old.exists():
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(serve(), 20))
+    assert (new.exists(), other.exists()) == (True, True)

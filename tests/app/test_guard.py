@@ -102,12 +102,22 @@ def test_lone_surrogates_do_not_break_the_stream_of_a_page(served, text):
 
 def test_no_file_is_fetched_in_place_of_a_text(served):
     cached = set(Path(get_upload_folder()).rglob("*"))
-    for path in ("/etc/hostname", "http://127.0.0.1:9/", "../../../etc/hostname"):
+    for path in ("/etc/hostname", "../../../etc/hostname"):
         file = {"path": path, "meta": {"_type": "gradio.FileData"}}
         for data in ([file, None, "en"], [[file], None, "en"], [{"a": [{"b": file}]}, None, "en"]):
             with pytest.raises(Refused, match="a value is a file: a text was expected"):
                 call(served, "explain", data)
     assert set(Path(get_upload_folder()).rglob("*")) == cached
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:9/", "HTTPS://example.org/big.csv", "ftp://example.org/"]
+)
+def test_no_file_is_fetched_from_elsewhere(served, address):
+    file = {"path": address, "meta": {"_type": "gradio.FileData"}}
+    for name, data in (("classify_file", [file, "", "", "en"]), ("explain", [[file], None, "en"])):
+        with pytest.raises(Refused, match="address of another host"):
+            call(served, name, data)
 
 
 def test_no_file_of_the_server_is_read(served):

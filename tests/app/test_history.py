@@ -45,7 +45,7 @@ def entry(
 def remembering(context: BrowserContext, address: str, *entries: dict[str, Any]) -> Page:
     """The tab of a visitor whose browser has ``entries``, the latest first."""
     page = open_tab(context, address, "classify")
-    page.evaluate("text => localStorage.setItem('history', text)", json.dumps(entries))
+    page.evaluate("text => localStorage.setItem('bilstm-classifier:history', text)", json.dumps(entries))
     page.reload()
     expect(page.locator("#text textarea")).to_be_visible()
     to_tab(page, "history")
@@ -61,7 +61,7 @@ def rows(page: Page) -> Locator:
 
 
 def stored(page: Page) -> list[dict[str, Any]]:
-    return json.loads(page.evaluate("localStorage.getItem('history')"))
+    return json.loads(page.evaluate("localStorage.getItem('bilstm-classifier:history')"))
 
 
 def downloaded(page: Page, button: str) -> Path:
@@ -101,12 +101,16 @@ def test_what_is_typed_appears_with_its_answer_and_is_told_to_nobody(context, se
 def test_typing_on_replaces_the_entry(context, served):
     page = open_tab(context, served, "classify")
     type_in(page, SPORT[:20])
-    page.wait_for_function("localStorage.getItem('history') !== null")
+    page.wait_for_function("localStorage.getItem('bilstm-classifier:history') !== null")
     type_in(page, SPORT[20:])
-    page.wait_for_function("text => localStorage.getItem('history').includes(text)", arg=SPORT)
+    page.wait_for_function(
+        "text => localStorage.getItem('bilstm-classifier:history').includes(text)", arg=SPORT
+    )
     assert [one["text"] for one in stored(page)] == [SPORT]
     page.locator("#text textarea").fill(MORE_SPORT)  # something else
-    page.wait_for_function("text => localStorage.getItem('history').includes(text)", arg=MORE_SPORT)
+    page.wait_for_function(
+        "text => localStorage.getItem('bilstm-classifier:history').includes(text)", arg=MORE_SPORT
+    )
     assert [one["text"] for one in stored(page)] == [MORE_SPORT, SPORT]
 
 
@@ -118,7 +122,7 @@ def test_nothing_typed_and_a_text_that_is_refused_are_no_entries(context, served
     box.fill("   ")
     expect(page.locator("#notes")).not_to_contain_text("characters")
     page.get_by_role("button", name="culture").click()
-    page.wait_for_function("localStorage.getItem('history') !== null")
+    page.wait_for_function("localStorage.getItem('bilstm-classifier:history') !== null")
     assert [one["label"] for one in stored(page)] == ["culture"]
 
 
@@ -127,14 +131,14 @@ def test_a_long_text_is_kept_in_part_and_no_character_in_halves(context, served)
     page.locator("#text textarea").fill(
         "Матч " + "🏒" * 1_500
     )  # the 2,000th unit of JavaScript is half a puck
-    page.wait_for_function("localStorage.getItem('history') !== null")
+    page.wait_for_function("localStorage.getItem('bilstm-classifier:history') !== null")
     assert stored(page)[0]["text"] == "Матч " + "🏒" * 997
 
 
 def test_the_chart_counts_a_label_once_in_both_languages(context, served):
     page = open_tab(context, served, "classify")
     type_in(page, SPORT)
-    page.wait_for_function("localStorage.getItem('history') !== null")
+    page.wait_for_function("localStorage.getItem('bilstm-classifier:history') !== null")
     page.get_by_text("Русский").click()
     expect(page.get_by_role("tab", name="История")).to_be_visible()
     page.locator("#text textarea").fill(MORE_SPORT)
@@ -234,7 +238,9 @@ def test_of_more_than_500_entries_the_oldest_go(context, served):
     )
     to_tab(page, "classify")
     type_in(page, SPORT)
-    page.wait_for_function("text => localStorage.getItem('history').includes(text)", arg=SPORT)
+    page.wait_for_function(
+        "text => localStorage.getItem('bilstm-classifier:history').includes(text)", arg=SPORT
+    )
     texts = [one["text"] for one in stored(page)]
     assert texts == [SPORT, *(f"текст {number}" for number in range(499))]
 
@@ -247,7 +253,7 @@ def test_time_and_shares_are_those_of_the_visitor(context, served):
 @pytest.mark.parametrize("damaged", ["{", "null", '{"a": 1}', '[1, null, {"time": "x", "text": 1}]'])
 def test_a_damaged_history_is_none(context, served, damaged):
     page = open_tab(context, served, "classify")
-    page.evaluate("text => localStorage.setItem('history', text)", damaged)
+    page.evaluate("text => localStorage.setItem('bilstm-classifier:history', text)", damaged)
     page.reload()
     to_tab(page, "history")
     expect(page.locator("#history")).to_contain_text("Nothing yet")

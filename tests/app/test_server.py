@@ -33,6 +33,7 @@ TYPED = f"Сборная {MARK} выиграла матч чемпионата"
 
 
 def test_health(served):
+    assert httpx.head(f"{served}/healthz").is_success
     response = httpx.get(f"{served}/healthz")
     assert response.status_code == 200
     assert response.json() == {"status": "ok", "model": "bilstm-classifier", "revision": None}
@@ -61,7 +62,7 @@ def test_the_page(served):
     assert first, "no script in the head"
     assert "navigator" in first[1]
     assert "window.maxCharacters = 100000;" in first[1]
-    assert '<meta property="og:title" content="bilstm-classifier"' in head
+    assert '<meta property="og:title" content="News classifier · Классификатор новостей"' in head
 
 
 def test_the_page_names_no_other_host(served):

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const KEY = "history";
+  const KEY = "bilstm-classifier:history";
   const MOST_ENTRIES = 500, MOST_CHARACTERS = 2000, ROWS = 50;
   const REST = 1500; // milliseconds after which a text counts as written
   const CONTINUES = 60_000; // milliseconds within which a longer or shorter form of it replaces it
@@ -78,7 +78,7 @@
   const cell = (value) => {
     let text = String(value);
     // a spreadsheet would run it as a formula
-    if (/^[=+\-@\t\r\n]/.test(text) && !/^[+-]?\d+([.,]\d+)?$/.test(text)) text = `'${text}`;
+    if (/^\s*[=+\-@＝＋－＠]|^[\t\r\n]/.test(text) && !/^[+-]?\d+([.,]\d+)?$/.test(text)) text = `'${text}`;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const columns = ["time", "text", "label", "confidence"];

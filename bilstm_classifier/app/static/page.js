@@ -3,23 +3,33 @@
   "use strict";
 
   // --- language: Gradio reads the browser's; what the visitor chose here goes before it ---
-  const stored = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
-  const store = (name, value) => { try { localStorage.setItem(name, value); } catch { /* storage is off: not kept */ } };
-  const chosen = stored("language") ?? (navigator.language?.startsWith("ru") ? "ru" : "en");
+  const own = (name) => `bilstm-classifier:${name}`; // other apps are served at this address too
+  const stored = (name) => { try { return localStorage.getItem(own(name)); } catch { return null; } };
+  const store = (name, value) => { try { localStorage.setItem(own(name), value); } catch { /* storage is off: not kept */ } };
+  const asked = new URLSearchParams(location.search).get("language") ?? stored("language");
+  const chosen = ["en", "ru"].includes(asked) ? asked : navigator.language?.startsWith("ru") ? "ru" : "en";
   Object.defineProperty(navigator, "language", { get: () => chosen });
   Object.defineProperty(navigator, "languages", { get: () => [chosen] });
   document.documentElement.lang = chosen;
   window.rememberedLanguage = () => { restoreText(); return chosen; };
   window.switchLanguage = (language) => {
+    if (language === chosen) return;
+    const text = document.querySelector("#text textarea")?.value;
+    const loses = ["#batch-preview table", "#compare-verdict p"].some((place) => document.querySelector(place));
+    if (loses && !confirm(window.languageLoses[chosen])) {
+      document.querySelector(`#language input[value="${chosen}"]`)?.click();
+      return;
+    }
     store("language", language);
-    const text = document.querySelector("#text textarea");
-    if (text) { try { sessionStorage.setItem("text", text.value); } catch { /* not kept */ } }
-    location.reload();
+    if (text) { try { sessionStorage.setItem(own("text"), text); } catch { /* not kept */ } }
+    const address = new URL(location.href); // for where nothing can be stored
+    address.searchParams.set("language", language);
+    location.replace(address);
   };
 
   const restoreText = () => { // what was typed before the language was switched
     let text = null;
-    try { text = sessionStorage.getItem("text"); sessionStorage.removeItem("text"); } catch { /* not kept */ }
+    try { text = sessionStorage.getItem(own("text")); sessionStorage.removeItem(own("text")); } catch { /* not kept */ }
     const box = document.querySelector("#text textarea");
     if (!text || !box) return;
     box.value = text;
@@ -56,5 +66,4 @@
     box.dispatchEvent(new Event("input", { bubbles: true }));
   }, { capture: true });
 
-  window.remember ??= () => {};
 })();

@@ -24,6 +24,9 @@ def shown(
         bound = percent(service.predictor.model.config.unsure_below, language)
         share = percent(found.top(1)[0].score, language)
         notes.append(("warn", say("note_unsure", language, share=share, bound=bound)))
+    if service.overlapping and found.labels:
+        named = ", ".join(label_name(label, language) for label in found.labels)
+        notes.append(("fine", say("note_labels", language, labels=named)))
     if not found.labels:
         notes.append(("warn", say("note_no_label", language)))
     if found.tokens_read < found.tokens:
@@ -32,6 +35,9 @@ def shown(
         notes.append(("warn", say("note_cut", language, share=share, **read)))
     else:
         notes.append(("fine", say("note_whole", language, tokens=found.tokens)))
+    if len(found.probabilities) > LABELS_SHOWN:
+        counts = {"shown": LABELS_SHOWN, "count": len(found.probabilities)}
+        notes.append(("fine", say("note_likeliest", language, **counts)))
     bars = {label_name(label, language): score for label, score in found.probabilities.items()}
     return bars, as_notes(notes)
 

@@ -64,6 +64,9 @@ def batch_tab(service: Service, language: gr.Radio) -> None:
         except OSError as error:
             logger.error("the results of a file could not be written: %s", error.strerror)
             yield {form.status: as_notes([("bad", say("batch_unwritten", chosen))])}
+        except Exception:  # of a library's, over what the file holds: the page must not wait for ever
+            logger.exception("a file could not be classified")
+            yield {form.status: as_notes([("bad", say("failed", chosen))])}
 
     def stopped(chosen: Language) -> Changes:
         return form.running(False) | {form.status: as_notes([("fine", say("batch_stopped", chosen))])}

@@ -16,12 +16,14 @@ BATCH = 32  # texts that are classified at once where many visitors type
 WORDS_NAMED = 3
 FAINT = 0.08  # words with less of the strongest one's weight are not marked
 LIKELIEST = ""
-REMEMBER = "(text, answer) => remember(text, answer)"  # of page.js: the history in the browser
+REMEMBER = "(text, answer) => remember(text, answer)"  # of history.js
+# An answer that was on its way may have come after what took its place.
+AGAIN = "() => { document.querySelector('#classify').click(); }"
 
 
 def classify_tab(service: Service, language: gr.Radio) -> None:
     """Fill the tab."""
-    news = set(load_sample_news()[1]) == set(service.labels)
+    news = service.is_for_news
     with gr.Row(elem_id="one-text"):
         with gr.Column(elem_id="write"):
             text = gr.Textbox(
@@ -46,6 +48,7 @@ def classify_tab(service: Service, language: gr.Radio) -> None:
                 ],
                 value=LIKELIEST,
                 label=TEXTS("weighed_for"),
+                filterable=False,
                 elem_id="asked",
             )
     outputs = [answer, notes]
@@ -85,10 +88,11 @@ def classify_tab(service: Service, language: gr.Radio) -> None:
     }
     prediction.then(weigh, [text, asked, language], words, **asking)
     prediction.then(None, [text, answer], None, js=REMEMBER, **private)
-    asked.change(weigh, [text, asked, language], words, **asking)
-    clear.click(None, None, [text, *outputs, words], js="() => ['', {}, '', '']", **private)
+    asked.input(weigh, [text, asked, language], words, **asking)
+    cleared = clear.click(None, None, [text, *outputs, words], js="() => ['', {}, '', '']", **private)
+    cleared.then(None, js=AGAIN, **private)
     if news:
-        _examples(service, language, [text, *outputs, words], private)
+        _examples(service, language, [text, *outputs, words, asked], private)
 
 
 def _examples(service: Service, language: gr.Radio, outputs: list[Any], private: dict[str, Any]) -> None:
@@ -99,13 +103,15 @@ def _examples(service: Service, language: gr.Radio, outputs: list[Any], private:
 
     @cache  # of our own texts alone
     def known(text: str) -> tuple[TextPrediction, Explanation]:
-        return service.predictor.predict([text])[0], service.predictor.explain(text)
+        (found,) = service.classify([text], ["en"])
+        assert not isinstance(found, BadText)
+        return found, service.explain(text, None, "en")
 
     def example(label: str, present: str, chosen: Language) -> tuple[Any, ...]:
         these = texts[label]
         text = these[(these.index(present) + 1) % len(these) if present in these else 0]
         found, explained = known(text)
-        return text, *shown(service, text, found, chosen), _weighed(text, explained, chosen)
+        return text, *shown(service, text, found, chosen), _weighed(text, explained, chosen), LIKELIEST
 
     for label in service.labels:
         known(texts[label][0])
@@ -120,7 +126,8 @@ def _examples(service: Service, language: gr.Radio, outputs: list[Any], private:
 
 
 def _static_name(label: str) -> Any:
-    return TEXTS(f"label_{label}") if f"label_{label}" in messages() else label
+    # With an invisible character, for the browser translates what is called like one of our messages.
+    return TEXTS(f"label_{label}") if f"label_{label}" in messages() else f"{label}\u2060"
 
 
 def _weighed(text: str, found: Explanation, language: Language) -> str:

@@ -1,16 +1,21 @@
 """What is kept and written of visitors: as little of it, and for as short a time, as Gradio can do with."""
 
+import asyncio
+import contextlib
 import logging
 import re
 import sys
+import time
 import traceback
+from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from fastapi import FastAPI
 from gradio import Blocks
 from gradio.state_holder import SessionState, StateHolder
-from gradio.utils import LRUCache
+from gradio.utils import LRUCache, get_upload_folder
 from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -98,6 +103,28 @@ def keep_little(app: FastAPI, page: Blocks) -> None:
     (mounted,) = (route.app for route in app.routes if isinstance(route, Mount))
     mounted.state_holder = sessions  # type: ignore[attr-defined]
     app.add_middleware(Forgetful, page=page, sessions=sessions)
+
+
+@contextlib.asynccontextmanager
+async def without_broken_uploads(app: FastAPI, minutes: int) -> AsyncIterator[None]:
+    """A lifespan in which what is left of uploads that were broken off is removed after so many minutes.
+
+    Gradio does not know of them: a file is theirs when it has arrived whole.
+    """
+    task = asyncio.create_task(_remove_again_and_again(Path(get_upload_folder()), minutes * 60))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _remove_again_and_again(folder: Path, seconds: int) -> None:
+    while True:
+        for left in folder.glob("tmp*"):
+            with contextlib.suppress(OSError):  # it was just moved to its place
+                if left.is_file() and time.time() - left.stat().st_mtime > seconds:
+                    left.unlink()
+        await asyncio.sleep(min(60, seconds))
 
 
 def report_without_texts() -> None:

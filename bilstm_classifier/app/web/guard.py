@@ -10,8 +10,8 @@ from gradio.block_function import BlockFunction
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Longer than any list of texts that is worth one request; a file has a limit of its own.
-MAX_REQUEST_MB = 64
+# Longer than any list of texts that is worth one request, and read in a moment; a file has a limit of its own.
+MAX_REQUEST_MB = 16
 LONGEST_SESSION = 100
 CALL = re.compile(
     r"/gradio_api/(?:(?P<page>queue/join)|(?:run|api)/(?P<direct>[^/]+)|call/(?P<named>v2/)?(?P<name>[^/]+))/?"
@@ -19,6 +19,7 @@ CALL = re.compile(
 # What Gradio offers whoever asks, and this page does without: links to its state, which write to the disk what was
 # typed, and the making of films.
 CLOSED = re.compile(r"/gradio_api/(?:deep_link|process_recording)/?")
+FOREIGN = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -95,8 +96,8 @@ class Guard:
         session = body.get("session_hash")
         if isinstance(session, str) and len(session) > LONGEST_SESSION:
             raise BadRequest(f"session_hash has more than {LONGEST_SESSION} characters")
-        if not any("FileData" in str(block.api_info()) for block in function.inputs):  # type: ignore[union-attr]
-            _require_no_file(data)
+        takes_files = any("FileData" in str(block.api_info()) for block in function.inputs)  # type: ignore[union-attr]
+        _require_no_foreign_file(data, takes_files)
         if function.batch:
             _require_harmless(function, data)
         return mended.encode()
@@ -139,17 +140,20 @@ class Guard:
         )
 
 
-def _require_no_file(data: list[Any]) -> None:
-    """Refuse a file within ``data``: Gradio would fetch it, from another host too.
+def _require_no_foreign_file(data: list[Any], takes_files: bool) -> None:
+    """Refuse a file within ``data`` that was not uploaded here: Gradio would fetch it, whatever its size.
 
     Raises:
-        BadRequest: there is one.
+        BadRequest: there is one, or any where none is taken.
     """
     waiting: list[Any] = list(data)
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            if {"path", "meta"} <= value.keys():
+            path = value.get("path")
+            if isinstance(path, str) and FOREIGN.match(path):
+                raise BadRequest("a file has the address of another host: upload it first")
+            if {"path", "meta"} <= value.keys() and not takes_files:
                 raise BadRequest("a value is a file: a text was expected")
             waiting += value.values()
         elif isinstance(value, list):
