@@ -150,11 +150,11 @@ def _require_no_foreign_file(data: list[Any], takes_files: bool) -> None:
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            path = value.get("path")
-            if isinstance(path, str) and FOREIGN.match(path):
-                raise BadRequest("a file has the address of another host: upload it first")
             if {"path", "meta"} <= value.keys() and not takes_files:
                 raise BadRequest("a value is a file: a text was expected")
+            path = value.get("path")
+            if takes_files and isinstance(path, str) and FOREIGN.match(path):
+                raise BadRequest("a file has the address of another host: upload it first")
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value

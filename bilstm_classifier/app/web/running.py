@@ -64,6 +64,7 @@ class Server(uvicorn.Server):
             access_log=False,
             log_level="warning",
             timeout_graceful_shutdown=SECONDS_TO_FINISH,
+            timeout_keep_alive=30,  # longer than clients keep idle connections, or one may use what was just closed
         )
         logging.getLogger("uvicorn.error").addFilter(_is_no_farewell)
         # MCP's streams would end at the signal, and with them the calls that they carry
