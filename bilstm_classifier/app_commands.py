@@ -6,6 +6,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
+from .hub_commands import quiet_libraries
+
 logger = logging.getLogger(__name__)
 
 
@@ -62,7 +64,7 @@ def _serve(options: argparse.Namespace, rest: list[str]) -> None:
 
     from .app.server import serve
 
-    _quiet_libraries()
+    quiet_libraries()
     serve(settings)
 
 
@@ -73,7 +75,7 @@ def _push_space(options: argparse.Namespace, rest: list[str]) -> None:
     from .app.space import push_space
 
     _require_extra()
-    _quiet_libraries()
+    quiet_libraries()
     pushed = push_space(
         options.repo,
         model=options.model,
@@ -95,12 +97,3 @@ def _require_extra() -> None:
             raise ImportError(
                 f"No module named {name!r}: the app needs more packages, pip install 'bilstm-classifier[app]'"
             )
-
-
-def _quiet_libraries() -> None:
-    from huggingface_hub.utils import logging as hub_logging
-    from transformers.utils import logging as transformers_logging
-
-    hub_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()

@@ -23,6 +23,8 @@ _SEALED = re.compile(
 _BLOCK = re.compile(r"^\s*---(?:\r\n|\r|\n)([\S\s]*?)(?<=[\r\n])---[ \t]*(?:\r\n|\n|$)")
 # Blank lines and comments after a value: they belong to what follows.
 _COMMENTS = re.compile(r"(?:^[ \t]*(?:#.*)?(?:\r\n|\r|\n))+\Z", re.MULTILINE)
+# All that the card which the Hub writes into a new Space says below its metadata.
+_NEW_SPACE = re.compile(r"\n---\s+Check out the configuration reference at \S+/spaces-config-reference\s*\Z")
 # Metadata that are facts of the model or of a Space, and lists to which a person may have added.
 _FACTS = (
     *("base_model", "base_model_relation", "library_name", "pipeline_tag", "model_name"),
@@ -57,14 +59,20 @@ def template_of(text: str) -> str | None:
 def merge_cards(ours: str, theirs: str | None) -> str:
     """What becomes of a card ``theirs`` that is there already when the model's card is ``ours``.
 
-    One that nobody edited becomes ours. Any other keeps its text to the byte, unless it has none or one that we wrote.
+    One that nobody edited, or that the Hub itself wrote, becomes ours. Any other keeps its text to the byte, unless it
+    has none or one that we wrote.
 
     Of its metadata, facts of the model become ours, or go where ours has none; so do the results under the model's name
     of the same task and data set. Lists are united. The rest stays theirs to the byte, comments too; only where the
     block cannot be edited line by line, as ``{license: mit}``, it is written anew, with its values as they are written.
     A card whose metadata cannot be read is left alone.
     """
-    if theirs is None or not theirs.strip("\ufeff \t\r\n") or _is_untouched(theirs):
+    if (
+        theirs is None
+        or not theirs.strip("\ufeff \t\r\n")
+        or _NEW_SPACE.search(theirs)
+        or _is_untouched(theirs)
+    ):
         return ours
     mark, block, text = _split(theirs)
     own, found = _load(_split(ours)[1]), _load(block)

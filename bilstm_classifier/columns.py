@@ -55,7 +55,7 @@ DELIMITERS = "\t,;|"
 
 _NAME = re.compile(r"[^\W\d][\w .:()/%#&-]{0,63}")
 _WRAPPED = re.compile(r'"([^"]|"")*"')
-_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ def _is_header(first: list[str], below: list[list[str]], expected: Sequence[str]
         return False
     for i, name in enumerate(first):
         values = [record[i].strip() for record in below if record[i].strip()]
-        if values and all(_NUMBER.fullmatch(value) for value in values):
+        if values and all(NUMBER.fullmatch(value) for value in values):
             return True
         if len(values) >= 3 and median(len(value) for value in values) >= max(15, 3 * len(name)):
             return True

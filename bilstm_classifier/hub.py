@@ -29,8 +29,6 @@ PASSING = {408, 412, 429, 500, 502, 503, 504}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 README = "README.md"
-# All that the card of a new Space says below its metadata, which the Hub invents.
-_NEW_SPACE = re.compile(r"\n---\s+Check out the configuration reference at \S+/spaces-config-reference\s*\Z")
 
 
 class HubOptions(TypedDict, total=False):
@@ -377,8 +375,6 @@ def _merge_card(card: Path, ours: str, repo_id: str, repo_type: str, head: str, 
             logger.warning("the card of %s is not in UTF-8: it is left as it is", repo_id)
             card.unlink(missing_ok=True)
             return
-    if theirs is not None and repo_type == "space" and _NEW_SPACE.search(theirs):
-        theirs = None
     merged = merge_cards(ours, theirs)
     if not is_sealed(merged):
         logger.warning(

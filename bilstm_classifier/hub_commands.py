@@ -82,7 +82,7 @@ def _push(options: argparse.Namespace, rest: list[str]) -> None:
     """``bilstm-classifier push``: the commit's address on stdout."""
     from .publishing import push_model
 
-    _quiet_libraries()
+    quiet_libraries()
     pushed = push_model(
         options.path,
         options.repo,
@@ -102,7 +102,7 @@ def _pull(options: argparse.Namespace, rest: list[str]) -> None:
     """``bilstm-classifier pull``: the model's folder on stdout."""
     from .publishing import pull_model
 
-    _quiet_libraries()
+    quiet_libraries()
     folder = pull_model(
         options.repo,
         local_dir=options.local_dir,
@@ -120,7 +120,7 @@ def _convert(options: argparse.Namespace, rest: list[str]) -> None:
     """``bilstm-classifier convert``: the new model's folder on stdout."""
     from .legacy import convert_checkpoint
 
-    _quiet_libraries()
+    quiet_libraries()
     checkpoint = Path(options.checkpoint).expanduser()
     if not looks_like_path(options.checkpoint) and checkpoint.suffix not in CHECKPOINT_SUFFIXES:
         checkpoint = download(options.checkpoint, [CHECKPOINT], **hub_options(options)) / CHECKPOINT
@@ -147,7 +147,7 @@ def _convert(options: argparse.Namespace, rest: list[str]) -> None:
     print(folder)
 
 
-def _quiet_libraries() -> None:
+def quiet_libraries() -> None:
     """Leave the talking to us; what they warn of comes without the place in their code."""
     import warnings
 

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Sequence
 
-from ..hub import first_line
 from .messages import Language, say
 from .service import Service
 
@@ -31,7 +30,7 @@ class Comparison:
         self.names: Sequence[str] = list(dict.fromkeys([service.name, *service.settings.compare_models]))
         self._in_use = service
         self._loaded: dict[str, Service] = {}  # the one used last is last
-        self._failed: dict[str, tuple[float, str]] = {}  # when, and why
+        self._failed: dict[str, float] = {}  # when
         self._state, self._loading = threading.Lock(), threading.Lock()
 
     def check(self, name: object, language: Language) -> str:
@@ -56,15 +55,13 @@ class Comparison:
         with self._loading:
             if found := self._in_memory(name):
                 return found
-            when, reason = self._failed.get(name, (-PAUSE, ""))
-            if time.monotonic() - when >= PAUSE:
+            if time.monotonic() - self._failed.get(name, -PAUSE) >= PAUSE:
                 try:
                     return self._load(name)
                 except (OSError, ValueError) as error:
                     logger.warning("the model %s cannot be compared with: %s", name, error)
-                    reason = first_line(error)
-                    self._failed[name] = time.monotonic(), reason
-        raise NoModel(say("compare_absent", language, model=name, reason=reason))
+                    self._failed[name] = time.monotonic()
+        raise NoModel(say("compare_absent", language, model=name))
 
     def _in_memory(self, name: str) -> Service | None:
         if name == self._in_use.name:

@@ -10,9 +10,7 @@ import gradio as gr
 from .. import TextPrediction
 from .comparison import AT_ONCE, Comparison, NoModel
 from .messages import Language, say
-from .service import BadText, Service
-
-BATCH = 32  # concurrent requests that are classified at once
+from .service import BATCH, BadText, Service
 
 
 def add_endpoints(service: Service) -> None:

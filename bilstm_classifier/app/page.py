@@ -1,7 +1,5 @@
 """The page as a whole: its head, its tabs, its looks."""
 
-from typing import Any
-
 import gradio as gr
 
 from . import endpoints
@@ -9,6 +7,7 @@ from .comparison import Comparison
 from .file_endpoint import add_file_endpoint
 from .messages import TEXTS, Language, say
 from .service import Service
+from .tabs import PRIVATE
 from .tabs.about import about_tab
 from .tabs.batch import batch_tab
 from .tabs.classify import classify_tab
@@ -63,15 +62,13 @@ def _head(service: Service) -> gr.Radio:
         )
         theme = gr.Button(TEXTS("theme"), elem_id="theme", size="sm", min_width=44)
     notice = gr.Markdown(visible=bool(service.absent), elem_id="absent")
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    theme.click(None, js="() => switchTheme()", **private)
-    language.input(None, [language], None, js="language => switchLanguage(language)", **private)
-    opened = gr.on(js="() => rememberedLanguage()", fn=None, outputs=[language], triggers=None, **private)
+    theme.click(None, js="() => switchTheme()", **PRIVATE)
+    language.input(None, [language], None, js="language => switchLanguage(language)", **PRIVATE)
+    opened = gr.on(js="() => rememberedLanguage()", fn=None, outputs=[language], triggers=None, **PRIVATE)
     if service.absent:
 
         def tell(chosen: Language) -> str:
-            reason, model = service.absent, service.settings.model_id
-            return say("model_absent", chosen, model=model, reason=reason)
+            return say("model_absent", chosen, model=service.settings.model_id)
 
-        opened.then(tell, [language], [notice], **private)
+        opened.then(tell, [language], [notice], **PRIVATE)
     return language

@@ -71,10 +71,8 @@ def create_app(service: "Service") -> FastAPI:
 
     @app.api_route("/healthz", methods=["GET", "HEAD"])
     def healthz() -> dict[str, Any]:
-        state = {"status": "ok", "model": service.name, "revision": service.settings.model_revision or None}
-        return state | (
-            {"instead_of": service.settings.model_id, "reason": service.absent} if service.absent else {}
-        )
+        revision = service.settings.model_revision or None
+        return {"status": "ok", "model": service.name, "revision": revision, **service.substitution}
 
     scripts = "\n".join([history_texts(), *map(read, ("page.js", "history.js", "programs.js"))])
     loses = json.dumps(

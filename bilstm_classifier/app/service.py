@@ -24,6 +24,7 @@ from .settings import Settings
 logger = logging.getLogger(__name__)
 
 PACKAGED = "bilstm-classifier"  # what the model in the package is called on the page
+BATCH = 32  # requests that wait at the same time and are classified at once
 # Texts that are classified before others get their turn.
 PIECE = 64
 # Models run in these threads and not in Gradio's, of which there are forty: PyTorch gives each that it meets workers
@@ -106,7 +107,7 @@ class Service:
         """Names of the labels."""
         return self.predictor.labels
 
-    @property
+    @cached_property
     def is_for_news(self) -> bool:
         """Whether its labels are the eleven news categories."""
         return set(self.labels) == set(load_sample_news()[1])
@@ -206,17 +207,22 @@ class Service:
         """Whether the model is for Russian texts and this one is hardly one."""
         return self.is_for_russian and not looks_russian(text)
 
+    @property
+    def substitution(self) -> dict[str, str]:
+        """For programs: which model this one answers instead of, and why; empty where it is the one that was wanted."""
+        return {"instead_of": self.settings.model_id, "reason": self.absent} if self.absent else {}
+
     def facts(self) -> dict[str, Any]:
         """What programs are told of the model."""
         tests = {
             name: {score: report[score] for score in ("accuracy", "f1_macro") if score in report}
             for name, report in reports(self.metrics).items()
         }
-        facts = {
+        return {
             "model": self.name,
             "revision": self.settings.model_revision or None,
             "labels": self.labels,
             "max_tokens": self.predictor.max_length,
             "metrics": tests,
+            **self.substitution,
         }
-        return facts | ({"instead_of": self.settings.model_id, "reason": self.absent} if self.absent else {})

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, BrowserContext
 
 from bilstm_classifier.app.server import create_app
 from bilstm_classifier.app.service import Service
 from bilstm_classifier.app.settings import Settings
+
+from .browsing import chromium
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +25,17 @@ def service(tmp_path_factory) -> Service:
 def served(service) -> Iterator[str]:
     """The address of the app around the packaged model."""
     yield from serving(service)
+
+
+@pytest.fixture(scope="module")  # no longer: where Playwright runs, asyncio.run does not
+def browser() -> Iterator[Browser]:
+    yield from chromium()
+
+
+@pytest.fixture
+def context(browser) -> Iterator[BrowserContext]:
+    with browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB") as context:
+        yield context
 
 
 def serving(service: Service) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 from gradio.route_utils import delete_files_created_by_app
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from bilstm_classifier.app.messages import messages
 from bilstm_classifier.app.service import Service
@@ -19,7 +19,7 @@ from bilstm_classifier.app.tabs.about import about_tab, how_it_scores, what_it_i
 from bilstm_classifier.app.tabs.card_text import card_text
 from bilstm_classifier.predictor import DEFAULT_MODEL
 
-from .browsing import chromium, open_tab
+from .browsing import open_tab
 from .conftest import serving
 
 CARD = """---
@@ -177,11 +177,6 @@ def test_the_card_of_the_package_is_shown_whole(service):
     assert text.startswith("# Russian news in eleven categories")
     assert text.endswith("имена последних лет.")
     assert text.count("\n| ") > 60  # its tables
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    yield from chromium()
 
 
 @pytest.mark.browser

@@ -16,7 +16,7 @@ import pytest
 from gradio.utils import get_upload_folder
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from bilstm_classifier import get_predictions
 from bilstm_classifier.app.page import build_page
@@ -24,7 +24,7 @@ from bilstm_classifier.app.settings import Settings
 from bilstm_classifier.app.tabs.calls import public_endpoints
 from bilstm_classifier.app.tabs.programs import translated
 
-from .browsing import chromium, open_tab
+from .browsing import open_tab
 from .conftest import serving
 
 # Written for these tests.
@@ -232,17 +232,6 @@ def test_single_texts_are_answered_while_a_file_is_classified(client, many, news
 
 
 # --- visitors ---
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    yield from chromium()
-
-
-@pytest.fixture
-def context(browser) -> Iterator[BrowserContext]:
-    with browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB") as context:
-        yield context
 
 
 @pytest.fixture

@@ -2,15 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from bilstm_classifier import Predictor
 
-from .browsing import SEEN_WITHIN, chromium, opened, to_tab
+from .browsing import SEEN_WITHIN, opened, to_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -18,17 +17,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 HEADLINE = "Сборная выиграла матч в овертайме и вышла в финал чемпионата"
 MIXED = "Центробанк повысил ключевую ставку, а сборная проиграла финал чемпионата мира по хоккею"
 TABS = ("classify", "batch", "history", "about", "programs")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    yield from chromium()
-
-
-@pytest.fixture
-def context(browser) -> Iterator[BrowserContext]:
-    with browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB") as context:
-        yield context
 
 
 @pytest.fixture

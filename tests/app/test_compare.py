@@ -10,7 +10,7 @@ import pytest
 from conftest import tiny_model
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from bilstm_classifier import Predictor
 from bilstm_classifier.app import comparison as comparison_module
@@ -20,7 +20,7 @@ from bilstm_classifier.app.service import PACKAGED, Service
 from bilstm_classifier.app.settings import Settings
 from bilstm_classifier.model_folder import save_model
 
-from .browsing import chromium, open_tab
+from .browsing import open_tab
 from .conftest import serving
 
 STARS = {0: "1 звезда", 1: "3 звезды", 2: "5 звёзд"}
@@ -159,11 +159,6 @@ def test_a_program_compares(address, model_folder):
 
 def test_without_models_to_compare_there_is_no_such_endpoint(served):
     assert "/compare" not in Client(served, verbose=False).view_api(return_format="dict")["named_endpoints"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    yield from chromium()
 
 
 @pytest.mark.browser

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from bilstm_classifier import get_predictions
 from bilstm_classifier.app.tabs.history import history_texts
 
-from .browsing import chromium, open_tab, to_tab
+from .browsing import open_tab, to_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -22,11 +22,6 @@ SPORT = "Биатлонисты выиграли эстафету на чемп�
 MORE_SPORT = "Хоккеисты проиграли финал кубка в серии буллитов"
 MARKUP = '<img src=x onerror="window.harmed = 1"> и <script>window.harmed = 1</script>'
 FORMULA = "=cmd|' /C calc'!A0"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    yield from chromium()
 
 
 @pytest.fixture

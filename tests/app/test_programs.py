@@ -18,7 +18,7 @@ import httpx
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from bilstm_classifier import Predictor, get_predictions
 from bilstm_classifier.app.page import build_page
@@ -27,7 +27,7 @@ from bilstm_classifier.app.settings import Settings
 from bilstm_classifier.app.tabs.calls import EXAMPLES, SENTENCE, Endpoint, public_endpoints
 from bilstm_classifier.app.tabs.programs import ADDRESS, how_to_call, translated
 
-from .browsing import chromium, open_tab
+from .browsing import open_tab
 from .conftest import serving
 
 
@@ -187,11 +187,6 @@ def test_limits_are_those_of_the_settings():
     told = how_to_call([], settings, {}, "ru")
     for limit in ("1\u00a0234\u00a0567.", "7.", "8.", "9 МБ.", "11.", "12 мин."):
         assert f" {limit}" in told
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    yield from chromium()
 
 
 @pytest.mark.browser

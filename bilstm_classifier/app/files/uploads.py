@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ...columns import find_label_column, find_text_columns
+from ...columns import NUMBER, find_label_column, find_text_columns
 from ...reading import Table, open_table
 from ..messages import Language, say
 from ..service import Service
@@ -23,8 +23,6 @@ UNPACKED = 5  # a compressed file may hold so many times the size that is taken 
 COUNTED_AT_ONCE = 5_000  # rows between two signs of life
 COUNTED_AT_MOST = 10  # times the rows that are taken; beyond, a file is only said to have more
 LONGEST_NAME = 80
-
-_NUMBER = re.compile(r"\s*[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?\s*")
 
 
 @dataclass(frozen=True)
@@ -72,12 +70,14 @@ class Upload:
         cells = [row.get(self.columns[column]) for row in self.first_rows]
         cells = [cell for cell in cells if cell is not None and str(cell).strip()]
         return bool(cells) and all(
-            isinstance(cell, (int, float)) or _NUMBER.fullmatch(str(cell)) for cell in cells
+            isinstance(cell, (int, float)) or NUMBER.fullmatch(str(cell).strip()) for cell in cells
         )
 
     def _characters(self, column: str) -> int:
         cells = [row.get(column) for row in self.first_rows]
-        return sum(len(cell) for cell in cells if isinstance(cell, str) and not _NUMBER.fullmatch(cell))
+        return sum(
+            len(cell) for cell in cells if isinstance(cell, str) and not NUMBER.fullmatch(cell.strip())
+        )
 
 
 def look_at(path: str | Path, name: str, language: Language) -> Upload:

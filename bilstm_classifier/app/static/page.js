@@ -57,6 +57,7 @@
     clearTimeout(timer);
     timer = setTimeout(() => document.querySelector("#classify")?.click(), REST);
   });
+
   // --- pasting: a browser takes half a minute to lay out ten megabytes that are refused all the same ---
   document.addEventListener("paste", (event) => {
     const box = event.target.closest?.("#text textarea"), pasted = event.clipboardData?.getData("text") ?? "";
@@ -65,5 +66,4 @@
     box.setRangeText(pasted.slice(0, window.maxCharacters + 1), box.selectionStart, box.selectionEnd, "end");
     box.dispatchEvent(new Event("input", { bubbles: true }));
   }, { capture: true });
-
 })();

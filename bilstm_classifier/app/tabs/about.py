@@ -12,6 +12,7 @@ import gradio as gr
 from ...measured import reports
 from ..messages import LANGUAGES, TEXTS, Language, label_name, messages, percent, say
 from ..service import Service
+from . import PRIVATE
 from .card_text import card_text
 
 RUSSIAN_PART = re.compile(r"^## По-русски\s*$", re.MULTILINE)  # as the cards of this package have it
@@ -29,8 +30,7 @@ def about_tab(service: Service, language: gr.Radio) -> None:
     def tell(chosen: Language) -> tuple[str, str, str]:
         return what_it_is(service, chosen), how_it_scores(service, chosen), _card(service, chosen)
 
-    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    language.change(tell, [language], [what, scores, card], queue=False, **hidden)
+    language.change(tell, [language], [what, scores, card], queue=False, **PRIVATE)
 
 
 def what_it_is(service: Service, language: Language) -> str:
@@ -119,7 +119,7 @@ def _is_square(matrix: Any, size: int) -> bool:
 def _absent(service: Service, language: Language) -> str:
     if not service.absent:
         return ""
-    told = say("model_absent", language, model=service.settings.model_id, reason=service.absent)
+    told = say("model_absent", language, model=service.settings.model_id)
     return f'<p class="absent">{html.escape(told)}</p>'
 
 

@@ -16,6 +16,7 @@ from ..files.uploads import Upload, count_rows, look_at, own_name, stem
 from ..messages import LANGUAGES, TEXTS, Language, say
 from ..service import Service
 from ..static import read
+from . import PRIVATE
 from .answers import as_notes
 from .batch_results import Changes, Results, shortened, table
 
@@ -71,8 +72,7 @@ def batch_tab(service: Service, language: gr.Radio) -> None:
     def stopped(chosen: Language) -> Changes:
         return form.running(False) | {form.status: as_notes([("fine", say("batch_stopped", chosen))])}
 
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    at_once: dict[str, Any] = {"queue": False, **private}
+    at_once: dict[str, Any] = {"queue": False, **PRIVATE}
     # Not preprocessed: the file's own name comes along, and one that was deleted in the meantime gets a message.
     chosen: dict[str, Any] = {"inputs": [form.file, form.texts, form.labels, language], "preprocess": False}
     buttons = [form.go, form.stop]
@@ -83,7 +83,7 @@ def batch_tab(service: Service, language: gr.Radio) -> None:
         outputs=[form.status, *results.blocks, *results.parts],
         concurrency_id=FILES,
         concurrency_limit=1,
-        **private,
+        **PRIVATE,
     )
     job.then(lambda: form.running(False), None, buttons, **at_once)
     form.stop.click(stopped, [language], [form.status, *buttons], cancels=[job], **at_once)
@@ -97,7 +97,7 @@ def batch_tab(service: Service, language: gr.Radio) -> None:
         trigger_mode="always_last",
         concurrency_id="look",
         concurrency_limit=LOOKS,
-        **private,
+        **PRIVATE,
     )
     gr.on(
         [form.texts.input, form.labels.input],
@@ -108,7 +108,7 @@ def batch_tab(service: Service, language: gr.Radio) -> None:
         **at_once,
     )
     abouts = json.dumps({chosen: _about(service, chosen) for chosen in LANGUAGES}, ensure_ascii=False)
-    language.change(None, [language], [about], js=f"language => ({abouts})[language]", **private)
+    language.change(None, [language], [about], js=f"language => ({abouts})[language]", **PRIVATE)
 
 
 class _Form:

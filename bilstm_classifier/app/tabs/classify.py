@@ -9,10 +9,10 @@ import gradio as gr
 
 from ... import Explanation, TextPrediction, Word, load_sample_news
 from ..messages import TEXTS, Language, label_name, messages, say
-from ..service import BadText, Service
+from ..service import BATCH, BadText, Service
+from . import PRIVATE
 from .answers import LABELS_SHOWN, shown
 
-BATCH = 32  # texts that are classified at once where many visitors type
 WORDS_NAMED = 3
 FAINT = 0.08  # words with less of the strongest one's weight are not marked
 LIKELIEST = ""
@@ -68,7 +68,6 @@ def classify_tab(service: Service, language: gr.Radio) -> None:
             return ""
         return _weighed(text, found, chosen)
 
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     cut = f"text.slice(0, {service.settings.max_characters + 1})"  # what is refused need not be sent whole
     prediction = classify.click(
         show,
@@ -78,24 +77,24 @@ def classify_tab(service: Service, language: gr.Radio) -> None:
         batch=True,
         max_batch_size=BATCH,
         trigger_mode="always_last",
-        **private,
+        **PRIVATE,
     )
     asking: dict[str, Any] = {
         "js": f"(text, label, language) => [{cut}, label, language]",
         "trigger_mode": "always_last",
         "concurrency_id": "explain",
-        **private,
+        **PRIVATE,
     }
     prediction.then(weigh, [text, asked, language], words, **asking)
-    prediction.then(None, [text, answer], None, js=REMEMBER, **private)
+    prediction.then(None, [text, answer], None, js=REMEMBER, **PRIVATE)
     asked.input(weigh, [text, asked, language], words, **asking)
-    cleared = clear.click(None, None, [text, *outputs, words], js="() => ['', {}, '', '']", **private)
-    cleared.then(None, js=AGAIN, **private)
+    cleared = clear.click(None, None, [text, *outputs, words], js="() => ['', {}, '', '']", **PRIVATE)
+    cleared.then(None, js=AGAIN, **PRIVATE)
     if news:
-        _examples(service, language, [text, *outputs, words, asked], private)
+        _examples(service, language, [text, *outputs, words, asked])
 
 
-def _examples(service: Service, language: gr.Radio, outputs: list[Any], private: dict[str, Any]) -> None:
+def _examples(service: Service, language: gr.Radio, outputs: list[Any]) -> None:
     """A button for each label, which shows one text after another; they were classified before and wait for nobody."""
     texts: dict[str, list[str]] = {label: [] for label in service.labels}
     for text, label in zip(*load_sample_news(), strict=True):
@@ -120,9 +119,9 @@ def _examples(service: Service, language: gr.Radio, outputs: list[Any], private:
         for label in service.labels:
             button = gr.Button(_static_name(label), size="sm", min_width=90)
             picked = button.click(
-                partial(example, label), [outputs[0], language], outputs, queue=False, **private
+                partial(example, label), [outputs[0], language], outputs, queue=False, **PRIVATE
             )
-            picked.then(None, outputs[:2], None, js=REMEMBER, **private)
+            picked.then(None, outputs[:2], None, js=REMEMBER, **PRIVATE)
 
 
 def _static_name(label: str) -> Any:

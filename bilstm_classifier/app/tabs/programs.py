@@ -10,6 +10,7 @@ import gradio as gr
 from ..messages import Language, messages, say
 from ..service import Service
 from ..settings import Settings
+from . import PRIVATE
 from .calls import EXAMPLES, Endpoint, Parameter, curl_line, mcp_settings, public_endpoints, python_lines
 
 ADDRESS = "http://127.0.0.1:7860"  # the page's script puts that of this app in its place
@@ -21,7 +22,7 @@ def programs_tab(page: gr.Blocks, service: Service, language: gr.Radio) -> None:
     models = list(dict.fromkeys([service.name, *service.settings.compare_models]))[:2]
     tell = partial(how_to_call, public_endpoints(page), service.settings, {**EXAMPLES, "models": models})
     calls = gr.HTML(tell("en"), elem_id="programs", js_on_load="showCalls(element, watch)")
-    language.change(tell, [language], [calls], queue=False, api_visibility="private", show_progress="hidden")
+    language.change(tell, [language], [calls], queue=False, **PRIVATE)
 
 
 def how_to_call(
