@@ -1,0 +1,1 @@
+"""Data sets of the systems beside the news: languages, reviews, overlapping topics, videos, false news."""
