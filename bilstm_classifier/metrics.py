@@ -1,7 +1,6 @@
 """How well predicted labels match the true ones: one ``evaluate`` metric and one report built on it.
 
-Both are for texts with one label each; a multi-label metric belongs beside :class:`ClassificationMetric`, with
-features of its own.
+Both are for texts with one label each; ``multi_label_metrics`` is for labels that overlap.
 """
 
 import os
@@ -12,7 +11,12 @@ import evaluate
 import numpy as np
 from datasets import Features, Value
 from numpy.typing import ArrayLike
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    cohen_kappa_score,
+    confusion_matrix,
+    precision_recall_fscore_support,
+)
 
 _DESCRIPTION = "Accuracy, and precision, recall and F1 averaged over the labels, by support and equally."
 _INPUTS = """
@@ -101,12 +105,7 @@ def classification_report(
     if len(set(label_names)) != len(label_names):
         repeated = sorted({name for name in label_names if list(label_names).count(name) > 1})
         raise ValueError(f"label names must differ, found twice: {', '.join(repeated)}")
-    true_ids = _label_ids("labels", labels, len(label_names))
-    predicted_ids = _label_ids("predictions", predictions, len(label_names))
-    if len(true_ids) != len(predicted_ids):
-        raise ValueError(
-            f"{len(true_ids)} labels and {len(predicted_ids)} predictions: expected one prediction per label"
-        )
+    true_ids, predicted_ids = _pairs(labels, predictions, len(label_names))
     ids = np.arange(len(label_names))
     precision, recall, f1, support = precision_recall_fscore_support(
         true_ids, predicted_ids, labels=ids, average=None, zero_division=0
@@ -123,6 +122,56 @@ def classification_report(
             for index, name in enumerate(label_names)
         },
         "confusion_matrix": confusion_matrix(true_ids, predicted_ids, labels=ids).tolist(),
+    }
+
+
+def ordinal_scores(
+    labels: ArrayLike, predictions: ArrayLike, scores: ArrayLike, label_names: Sequence[str]
+) -> dict[str, float | None]:
+    """Score predictions of labels that are steps in an order, such as 1 to 5 stars: a near miss costs less.
+
+    The distance of two labels is that of their positions in ``label_names``, which must stand in their order; the
+    steps between neighbours count as equal.
+
+    Args:
+        labels: True label ids, ``(texts,)``, each an index into ``label_names``.
+        predictions: Predicted label ids, ``(texts,)``.
+        scores: Probability of each label, ``(texts, labels)``.
+        label_names: The name of each id, from the lowest to the highest step.
+
+    Returns:
+        ``mean_absolute_error``, the mean distance in steps; ``quadratic_kappa``, the agreement beyond chance with
+        squared distances as weights (J. Cohen, "Weighted kappa", Psychological Bulletin 70, 1968): 1 is full
+        agreement, 0 what chance gives, and ``None`` where all labels and predictions are one class, of which
+        kappa is not defined; ``ranked_probability_score``, the squared distance of the cumulated probabilities from
+        those of the true label, meaned over the steps between labels (E. S. Epstein, "A scoring system for
+        probability forecasts of ranked categories", Journal of Applied Meteorology 8, 1969): 0 is best.
+
+    Raises:
+        ValueError: the inputs are empty, differ in length, hold ids outside ``label_names``, or there are fewer than
+            two label names.
+        TypeError: the ids are not integers.
+    """
+    true_ids, predicted_ids = _pairs(labels, predictions, len(label_names))
+    if len(label_names) < 2:
+        raise ValueError(f"labels in an order are two or more, found {len(label_names)}")
+    probabilities = np.asarray(scores, dtype=float)
+    if probabilities.shape != (len(true_ids), len(label_names)):
+        raise ValueError(
+            f"scores have the shape {probabilities.shape}, expected {(len(true_ids), len(label_names))}: "
+            "a row a text and a column a label"
+        )
+    ids = np.arange(len(label_names))
+    kappa = None
+    if len(np.union1d(true_ids, predicted_ids)) > 1:
+        # with all ids, or the distance over a step that never occurs would shrink
+        kappa = float(cohen_kappa_score(true_ids, predicted_ids, labels=ids, weights="quadratic"))
+    reached = ids[:-1] >= true_ids[:, None]  # (texts, labels - 1): the true label is this step or a lower one
+    cumulated = probabilities.cumsum(axis=1)[:, :-1]  # (texts, labels - 1)
+    return {
+        "mean_absolute_error": float(np.abs(true_ids - predicted_ids).mean()),
+        "quadratic_kappa": kappa,
+        "ranked_probability_score": float(((cumulated - reached) ** 2).mean()),
     }
 
 
@@ -151,6 +200,17 @@ def format_report(report: Mapping[str, Any], label_names: Sequence[str]) -> str:
             line("weighted avg", report["precision"], report["recall"], report["f1"], total),
         ]
     )
+
+
+def _pairs(labels: ArrayLike, predictions: ArrayLike, num_labels: int) -> tuple[np.ndarray, np.ndarray]:
+    """True and predicted ids (texts,) each, checked."""
+    true_ids = _label_ids("labels", labels, num_labels)
+    predicted_ids = _label_ids("predictions", predictions, num_labels)
+    if len(true_ids) != len(predicted_ids):
+        raise ValueError(
+            f"{len(true_ids)} labels and {len(predicted_ids)} predictions: expected one prediction per label"
+        )
+    return true_ids, predicted_ids
 
 
 def _label_ids(what: str, values: ArrayLike, num_labels: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import warnings
 from pathlib import Path
 
 import evaluate
@@ -13,7 +14,12 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bilstm_classifier.metrics import ClassificationMetric, classification_report, format_report
+from bilstm_classifier.metrics import (
+    ClassificationMetric,
+    classification_report,
+    format_report,
+    ordinal_scores,
+)
 
 # Label 0: 2 of 3 found, 3 predicted. Label 1: 2 of 2 found, 3 predicted. Label 2: never predicted.
 REFERENCES = [0, 0, 0, 1, 1, 2]
@@ -199,3 +205,65 @@ def test_table_refuses_a_name_that_the_report_lacks():
     report = classification_report(REFERENCES, PREDICTIONS, NAMES)
     with pytest.raises(ValueError, match="no class 'погода': it has культура, наука, спорт"):
         format_report(report, [*NAMES, "погода"])
+
+
+# --- labels in an order ---
+
+STARS = ["1", "2", "3", "4", "5"]
+
+
+def sure_of(ids, labels=5):
+    return np.eye(labels)[ids]
+
+
+def test_ordinal_scores():
+    labels, predictions = [0, 1, 2, 4], [0, 2, 2, 1]
+    scores = ordinal_scores(labels, predictions, sure_of(predictions), STARS)
+    assert scores["mean_absolute_error"] == (0 + 1 + 0 + 3) / 4
+    # squared distances: observed 1 + 9; expected, every label against every prediction, 4 x 4 pairs over 4 texts
+    by_chance = sum((label - prediction) ** 2 for label in labels for prediction in predictions) / 4
+    assert scores["quadratic_kappa"] == pytest.approx(1 - 10 / by_chance)
+    # of four steps between five labels, one is wrong where the answer is one off, three where it is three off
+    assert scores["ranked_probability_score"] == pytest.approx((0 + 1 + 0 + 3) / 4 / 4)
+    assert {type(score) for score in scores.values()} == {float}
+
+
+def test_probabilities_nearer_to_the_true_label_score_better():
+    def score(*probabilities):
+        return ordinal_scores([4], [4], [probabilities], STARS)["ranked_probability_score"]
+
+    assert score(0, 0, 0, 0, 1) == 0
+    assert score(0, 0, 0, 0.5, 0.5) == pytest.approx(0.5**2 / 4)
+    assert score(0.5, 0, 0, 0, 0.5) == pytest.approx(0.5**2)
+
+
+def test_a_step_that_never_occurs_still_counts_as_one():
+    scores = ordinal_scores([0, 4, 0, 4], [0, 4, 1, 4], sure_of([0, 4, 1, 4]), STARS)
+    assert scores["quadratic_kappa"] == pytest.approx(
+        1 - 1 / ((0 + 16 + 1 + 16) * 2 / 4 + (16 + 0 + 9 + 0) * 2 / 4)
+    )
+
+
+@pytest.mark.parametrize(("predictions", "kappa"), [([2, 2], None), ([2, 3], 0.0)])
+def test_kappa_of_texts_of_one_class(predictions, kappa):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = ordinal_scores([2, 2], predictions, sure_of(predictions), STARS)
+    assert scores["quadratic_kappa"] == kappa
+    assert json.loads(json.dumps(scores)) == scores
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions", "scores", "names", "error", "message"),
+    [
+        ([], [], [], STARS, ValueError, "labels are empty"),
+        ([0], [0, 1], sure_of([0]), STARS, ValueError, "1 labels and 2 predictions"),
+        ([5], [0], sure_of([0]), STARS, ValueError, r"labels\[0\] is 5, expected a label id from 0 to 4"),
+        ([0.5], [0], sure_of([0]), STARS, TypeError, "labels are of type float64"),
+        ([0], [0], sure_of([0], 4), STARS, ValueError, r"scores have the shape \(1, 4\), expected \(1, 5\)"),
+        ([0], [0], [[1.0]], ["1"], ValueError, "two or more, found 1"),
+    ],
+)
+def test_ordinal_scores_refuse(labels, predictions, scores, names, error, message):
+    with pytest.raises(error, match=message):
+        ordinal_scores(labels, predictions, scores, names)
