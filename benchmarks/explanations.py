@@ -47,7 +47,7 @@ def occlusion(replacement: int | None) -> Callable:
                 rows.append([token for token, hidden in inside if not hidden])
             else:
                 rows.append([replacement if hidden else token for token, hidden in inside])
-        logits = predictor._logits(rows)
+        logits = predictor._logits(rows, {})
         odds = logits[:, label] - np.logaddexp.reduce(np.delete(logits, label, axis=1), axis=1)
         return odds[0] - odds[1:], float(odds[0]), 0.0
 

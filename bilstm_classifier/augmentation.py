@@ -43,16 +43,17 @@ def damage(text: str, rate: float, generator: random.Random) -> str:
 
 
 def damaged(texts: Sequence[str], rate: float, seed: int) -> list[str]:
-    """Each of ``texts`` as :func:`damage` leaves it; equal seeds give equal damage."""
+    """Each of ``texts`` as :func:`damage` leaves it, but none blank; equal seeds give equal damage."""
     generator = random.Random(seed)
-    return [damage(text, rate, generator) for text in texts]
+    copies = [damage(text, rate, generator) for text in texts]
+    return [copy if copy.strip() else text for copy, text in zip(copies, texts, strict=True)]
 
 
 def with_damaged_copies(train: "Dataset", share: float, rate: float, seed: int) -> "Dataset":
-    """``train`` (``text``, ``labels``) and, of ``share`` of its rows chosen at random, a damaged copy each."""
+    """``train`` and, of ``share`` of its rows chosen at random, a damaged copy each."""
     from datasets import Dataset, concatenate_datasets
 
     chosen = sorted(random.Random(seed).sample(range(len(train)), round(share * len(train))))
     rows = train.select(chosen)
-    columns = {"text": damaged(rows["text"], rate, seed), "labels": rows["labels"]}
+    columns = {name: rows[name] for name in rows.column_names} | {"text": damaged(rows["text"], rate, seed)}
     return concatenate_datasets([train, Dataset.from_dict(columns, features=train.features)])

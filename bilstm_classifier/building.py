@@ -1,23 +1,63 @@
-"""What a training starts from: a recipe's model settings -> tokenizer and classifier."""
+"""What a training starts from: a recipe's settings and the training rows -> tokenizer and classifier."""
 
+import copy
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from .configuration import BiLSTMConfig
+from .encoding import label_counts, label_names, overlapping_names
+from .features import FeatureSchema
 from .hub import HubOptions
 from .model_folder import load_model
 from .modeling import BiLSTMForSequenceClassification
 from .predictor import DEFAULT_MODEL
-from .recipe import ModelSettings
+from .recipe import DataSettings, ModelSettings
 from .tokenization import train_character_tokenizer, train_word_tokenizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is known before the first weight: tokenizer, columns beside the text, and the model to start from, if any.
+
+    Raises:
+        ImportError: lemmas are asked for, and simplemma is not installed.
+        OSError: the encoder, or the model to start from, cannot be found or read.
+        ValueError: settings that do not go together.
+    """
+
+    tokenizer: PreTrainedTokenizerFast
+    schema: FeatureSchema
+    lemmas: str | None
+    earlier: BiLSTMForSequenceClassification | None
+
+    @classmethod
+    def of(cls, data: DataSettings, model: ModelSettings, train: "Dataset", token: str | None) -> "Start":
+        """What the settings and the training rows ``train`` say."""
+        schema = FeatureSchema.fit(train, data.number_columns, data.category_columns)
+        if model.init_from is None:
+            lemmas = model.cleaning_language if "lemmas" in model.cleaning else None
+            return cls(build_tokenizer(model, train, token), schema, lemmas, None)
+        if model.cleaning:
+            raise ValueError(
+                "cleaning and init_from were both given: the tokenizer is that of the model started from"
+            )
+        hub: HubOptions = {"revision": model.init_revision, "token": token}
+        earlier, tokenizer = load_model(_known(model.init_from), **hub)
+        known = FeatureSchema.of(earlier.config)
+        if [(column.kind, column.name) for column in known] == [
+            (column.kind, column.name) for column in schema
+        ]:
+            schema = known  # whose numbers its weights were trained on
+        return cls(tokenizer, schema, earlier.config.lemmas, earlier)
 
 
 def build_tokenizer(model: ModelSettings, train: "Dataset", token: str | None) -> PreTrainedTokenizerFast:
@@ -33,22 +73,33 @@ def build_tokenizer(model: ModelSettings, train: "Dataset", token: str | None) -
                 "no --embedder to take the tokenizer of: give one, or --tokenizer characters or words, or a --recipe "
                 "such as default_model"
             )
+        if model.cleaning:
+            raise ValueError(
+                "cleaning is for a tokenizer of characters or words: an encoder reads what it was trained on"
+            )
         return AutoTokenizer.from_pretrained(
-            _embedder_source(model), revision=model.embedder_revision, token=token, trust_remote_code=False
+            _known(model.embedder), revision=model.embedder_revision, token=token, trust_remote_code=False
         )
     trainers = {"characters": train_character_tokenizer, "words": train_word_tokenizer}
     if model.tokenizer not in trainers:
         raise ValueError(f"tokenizer is {model.tokenizer!r}: expected embedder, characters or words")
     texts = (row["text"] for row in train)
-    return trainers[model.tokenizer](texts, max_vocabulary=model.max_vocabulary, max_length=model.max_length)
+    return trainers[model.tokenizer](
+        texts,
+        max_vocabulary=model.max_vocabulary,
+        max_length=model.max_length,
+        cleaning=model.cleaning,
+        language=model.cleaning_language,
+    )
 
 
-def _embedder_source(model: ModelSettings) -> str:
-    return str(DEFAULT_MODEL) if model.embedder == "default_model" else str(model.embedder)
+def _known(name: str) -> str:
+    """A Hub id or folder; ``default_model`` is the one in the package."""
+    return str(DEFAULT_MODEL) if name == "default_model" else name
 
 
 def build_classifier(
-    model: ModelSettings, tokenizer: PreTrainedTokenizerFast, train: "Dataset", token: str | None
+    data: DataSettings, model: ModelSettings, start: Start, train: "Dataset", token: str | None
 ) -> BiLSTMForSequenceClassification:
     """The model that training starts from: labels and class weights are those of ``train``.
 
@@ -56,67 +107,102 @@ def build_classifier(
         OSError: the encoder cannot be found or read.
         ValueError: settings that do not go together.
     """
-    names = train.features["labels"].names
+    # said before training, which needs neither
+    if not 0 <= model.rules_precision < 1:
+        raise ValueError(
+            f"rules_precision is {model.rules_precision!r}: expected a share below 1, or 0 for no rules"
+        )
+    if not 0 < model.claim_precision < 1:
+        raise ValueError(
+            f"claim_precision is {model.claim_precision!r}: expected a share from above 0 to below 1"
+        )
+    names = label_names(train)
+    overlapping = overlapping_names(train) is not None
+    if overlapping and (data.ordered_labels or model.decision == "cascade" or model.rules_precision):
+        raise ValueError(
+            "ordered_labels, a cascade and rules are for a single label, and not for labels that overlap"
+        )
     settings: dict[str, Any] = {
         "id2label": dict(enumerate(names)),
         "label2id": {name: index for index, name in enumerate(names)},
-        "class_weights": _class_weights(model.class_weights, train, len(names)),
+        "problem_type": "multi_label_classification" if overlapping else "single_label_classification",
+        "ordered_labels": data.ordered_labels,
+        "class_weights": _class_weights(model.class_weights, train),
+        "text_columns": data.text_columns or None,
+        "feature_columns": start.schema.as_config(),
+        "features_dropout": model.features_dropout,
         "freeze_embedder": model.freeze_embedder,
         "unfreeze_last_layers": model.unfreeze_last_layers,
+        "dropout": model.dropout,
+        "unclaimed": model.unclaimed if model.decision == "cascade" else "likeliest",
+    }
+    branch = {
+        "features_hidden_size": model.features_hidden_size,
+        "category_embedding_size": model.category_embedding_size,
+    }
+    if start.earlier is not None:
+        if start.schema != FeatureSchema.of(start.earlier.config):  # the branch is made anew
+            settings |= branch
+        return _with_weights_of(start.earlier, str(model.init_from), settings)
+    settings |= {
+        **branch,
         "lstm_hidden_size": model.lstm_hidden_size,
         "lstm_num_layers": model.lstm_num_layers,
         "bidirectional": model.bidirectional,
         "pooling": model.pooling,
-        "dropout": model.dropout,
+        "lemmas": start.lemmas,
     }
     if model.embedder is not None:
-        classifier = BiLSTMForSequenceClassification.from_pretrained_embedder(
-            _embedder_source(model), revision=model.embedder_revision, token=token, **settings
+        return BiLSTMForSequenceClassification.from_pretrained_embedder(
+            _known(model.embedder), revision=model.embedder_revision, token=token, **settings
         )
-        if model.continue_training:
-            hub: HubOptions = {"revision": model.embedder_revision, "token": token}
-            _take_upper_layers(classifier, _embedder_source(model), hub)
-        return classifier
-    if model.continue_training:
-        raise ValueError("continue_training needs --embedder: the model to go on from")
     config = BiLSTMConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=len(start.tokenizer),
         embedding_size=model.embedding_size,
-        pad_token_id=tokenizer.pad_token_id,
+        pad_token_id=start.tokenizer.pad_token_id,
         **settings,
     )
     return BiLSTMForSequenceClassification(config)
 
 
-def _take_upper_layers(classifier: BiLSTMForSequenceClassification, source: str, hub: HubOptions) -> None:
-    """Give `classifier` the LSTM and the pooling of the model `source`, and its head where the labels are the same.
+def _with_weights_of(
+    earlier: BiLSTMForSequenceClassification, source: str, settings: dict[str, Any]
+) -> BiLSTMForSequenceClassification:
+    """A model of the shape and with the weights of ``earlier``, but with these labels and columns beside the text.
 
-    Raises:
-        ValueError: `source` is no model of this package, or its layers have other shapes.
+    The head is made anew where labels or columns differ, and so is the branch of columns that differ.
     """
-    earlier, _ = load_model(source, **hub)
-    same_labels = earlier.config.label_names == classifier.config.label_names
-    own, taken = classifier.state_dict(), {}
-    for name, weight in earlier.state_dict().items():
-        if name.startswith("classifier.") and not same_labels:
-            continue
-        if name not in own or own[name].shape != weight.shape:
-            raise ValueError(
-                f"continue_training: {name} of {source} has no place in the new model; give the same LSTM and pooling"
-            )
-        taken[name] = weight
-    classifier.load_state_dict(taken, strict=False)
-    logger.info(
-        "going on from %s of %s", "all weights" if same_labels else "all weights but the head", source
-    )
+    before = earlier.config.to_dict()
+    for name in (
+        "architectures",
+        "auto_map",
+        "thresholds",
+        "cascade",
+        "unsure_below",
+        "transformers_version",
+    ):
+        before.pop(name, None)
+    config = BiLSTMConfig(**copy.deepcopy(before) | settings)
+    classifier = BiLSTMForSequenceClassification(config)
+    anew = []
+    if config.feature_columns != earlier.config.feature_columns:
+        anew += ["features_branch.", "classifier."]
+    elif config.label_names != earlier.config.label_names:
+        anew += ["classifier."]
+    kept = {name: weight for name, weight in earlier.state_dict().items() if not name.startswith(tuple(anew))}
+    classifier.load_state_dict(kept, strict=False)
+    logger.info("starting from %s of %s", "all weights but the head" if anew else "all weights", source)
+    return classifier
 
 
-def _class_weights(kind: str, train: "Dataset", num_labels: int) -> list[float] | None:
+def _class_weights(kind: str, train: "Dataset") -> list[float] | None:
     powers = {"none": None, "balanced": 1.0, "sqrt": 0.5}
     if kind not in powers:
         raise ValueError(f"class_weights is {kind!r}: expected none, balanced or sqrt")
     if (power := powers[kind]) is None:
         return None
-    counts = np.bincount(train["labels"], minlength=num_labels)
-    weights = (counts.sum() / (num_labels * np.maximum(counts, 1))) ** power
+    counts = np.array(list(label_counts(train).values())).clip(1)
+    if overlapping_names(train) is not None:  # of the positive term: so many texts without a label as with it
+        return (((len(train) - counts).clip(1) / counts) ** power).tolist()
+    weights = (counts.sum() / (len(counts) * counts)) ** power
     return (weights / weights.mean()).tolist()

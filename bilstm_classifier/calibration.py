@@ -4,9 +4,17 @@ Sources: Guo et al. 2017, "On calibration of modern neural networks" (temperatur
 El-Yaniv & Wiener 2010 (accuracy against coverage of a classifier that may abstain).
 """
 
+import logging
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .decision import probabilities
+
+if TYPE_CHECKING:
+    from .modeling import BiLSTMForSequenceClassification
+
+logger = logging.getLogger(__name__)
 
 BINS = 15
 # Below so many texts a temperature says more about their luck than about the model.
@@ -72,3 +80,45 @@ def unsure_bound(scores: np.ndarray, labels: np.ndarray, wanted_accuracy: float)
         return None
     last = int(enough[-1])
     return 0.0 if last == len(right) - 1 else round(float(scores.max(axis=1)[order[last]]), 4)
+
+
+def calibrate(
+    classifier: "BiLSTMForSequenceClassification",
+    logits: np.ndarray,
+    labels: np.ndarray,
+    sure_accuracy: float,
+) -> float | None:
+    """Fold the validation split's temperature into the head, and note below which probability answers are unsure.
+
+    Folded in, so that a bare pipeline gives calibrated probabilities too.
+
+    Args:
+        classifier: Its head and its config are changed.
+        logits: Of the validation split (texts, labels).
+        labels: Its class ids (texts,), or 0/1 (texts, labels) where labels overlap.
+        sure_accuracy: Accuracy that answers which are not unsure must reach.
+
+    Returns:
+        The temperature; ``None`` where there are too few texts to tell it.
+    """
+    import torch
+
+    config = classifier.config
+    if len(labels) < LEAST_TEXTS:
+        logger.info(
+            "not calibrated: %d texts to validate on, %d are needed; no answer is called unsure",
+            len(labels),
+            LEAST_TEXTS,
+        )
+        return None
+    temperature = fit_temperature(logits, labels, config.problem_type)
+    with torch.no_grad():
+        classifier.classifier.weight.div_(temperature)
+        classifier.classifier.bias.div_(temperature)
+    if config.problem_type == "single_label_classification":
+        scores = probabilities(logits / temperature, config.problem_type)
+        config.unsure_below = unsure_bound(scores, labels, sure_accuracy)
+    bound = config.unsure_below
+    unsure = "no answer is called unsure" if bound is None else f"answers below {bound:.3f} are unsure"
+    logger.info("calibrated: temperature %.3f; %s", temperature, unsure)
+    return temperature

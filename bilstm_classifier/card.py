@@ -24,15 +24,29 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TEMPLATE = Path(str(resources.files(__package__) / "card_template.md"))
-PICTURES = ("confusion_matrix.png", "loss_curves.png", "classes.png", "lengths.png")
+PICTURES = (
+    "confusion_matrix.png",
+    "co_occurrence.png",
+    "thresholds.png",
+    "loss_curves.png",
+    "classes.png",
+    "lengths.png",
+)
 TAGS = ("bilstm_classifier", "lstm", "text-classification")
-# Key of a report, identifier on the Hub, name, and over what it is averaged.
-METRICS = (
+# Key of a report, identifier on the Hub, name, and the arguments it is computed with.
+METRICS: tuple[tuple[str, str, str, dict[str, str] | None], ...] = (
     ("accuracy", "accuracy", "Accuracy", None),
-    ("f1_macro", "f1", "Macro F1", "macro"),
-    ("precision", "precision", "Weighted precision", "weighted"),
-    ("recall", "recall", "Weighted recall", "weighted"),
-    ("f1", "f1", "Weighted F1", "weighted"),
+    ("subset_accuracy", "subset_accuracy", "Subset accuracy", None),
+    ("f1_micro", "f1", "Micro F1", {"average": "micro"}),
+    ("f1_macro", "f1", "Macro F1", {"average": "macro"}),
+    ("precision", "precision", "Weighted precision", {"average": "weighted"}),
+    ("recall", "recall", "Weighted recall", {"average": "weighted"}),
+    ("f1", "f1", "Weighted F1", {"average": "weighted"}),
+    ("average_precision_micro", "average_precision", "Micro average precision", {"average": "micro"}),
+    ("average_precision_macro", "average_precision", "Macro average precision", {"average": "macro"}),
+    ("hamming_loss", "hamming_loss", "Hamming loss", None),
+    ("mean_absolute_error", "mae", "Mean absolute error, in steps", None),
+    ("quadratic_kappa", "cohen_kappa", "Quadratic kappa", {"weights": "quadratic"}),
 )
 # A label with fewer test texts is named: its figures may be chance.
 FEW_TEXTS = 30
@@ -114,12 +128,14 @@ def fill_card(folder: Path, repo_id: str | None = None) -> str:
         test=test,
         metrics=metrics,
         names=[(key, title) for key, _, title, _ in METRICS],
+        example=_example_row(config),
         few_texts=FEW_TEXTS,
         remarks=_remarks(test["per_class"]) if test else {},
         uses=[
             use
             for use, made in (
                 ("the probabilities were calibrated", metrics.get("temperature") is not None),
+                ("the thresholds were set", config.thresholds or config.cascade),
                 ("the best state of the model was chosen", recipe["training"].get("load_best_model_at_end")),
             )
             if made
@@ -146,7 +162,7 @@ def card_data(name: str, results: list["EvalResult"], **more: Any) -> "ModelCard
 
 
 def eval_results(report: Mapping[str, Any], split: str, **dataset: str | None) -> list["EvalResult"]:
-    """What a report of ``classification_report`` says over all classes, as results of the Hub's model index.
+    """What a report of a test says over all classes, as results of the Hub's model index.
 
     Args:
         report: The report.
@@ -165,12 +181,12 @@ def eval_results(report: Mapping[str, Any], split: str, **dataset: str | None) -
             metric_type=kind,
             metric_value=report[key],
             metric_name=title,
-            metric_args=None if average is None else {"average": average},
+            metric_args=arguments,
             dataset_split=split,
             **about,
         )
-        for key, kind, title, average in METRICS
-        if key in report
+        for key, kind, title, arguments in METRICS
+        if report.get(key) is not None
     ]
 
 
@@ -257,6 +273,16 @@ def _embedder(config: Any, settings: Mapping[str, Any], hub_sources: list[str]) 
         "revision": settings.get("embedder_revision"),
         "trained": not config.freeze_embedder or config.unfreeze_last_layers > 0,
     }
+
+
+def _example_row(config: Any) -> str:
+    """A row for the predictor as Python writes it, where columns stand beside the text; else empty."""
+    if not config.feature_columns:
+        return ""
+    row: dict[str, Any] = dict.fromkeys(config.text_columns or ["text"], "...")
+    row |= dict.fromkeys(config.number_columns, 10)
+    row |= {name: values[0] if values else "..." for name, values in config.category_columns.items()}
+    return json.dumps(row, ensure_ascii=False, indent=4 if len(row) > 4 else None)
 
 
 def _last_part(source: str | None) -> str | None:

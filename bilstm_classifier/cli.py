@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# What training tells of each split when it ends.
+SINGLE_LABEL_FIGURES = ("loss", "accuracy", "f1", "f1_macro")
+OVERLAPPING_FIGURES = (
+    "loss",
+    "f1_micro",
+    "f1_macro",
+    "average_precision_macro",
+    "subset_accuracy",
+    "hamming_loss",
+)
+ORDERED_FIGURES = ("mean_absolute_error", "quadratic_kappa")
 # Packages of the extra `train`, as their import errors name them.
 OF_TRAINING = ("accelerate", "datasets", "evaluate", "matplotlib", "pyarrow", "sklearn", "scipy")
 
@@ -72,9 +83,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("texts", nargs="*", metavar="TEXT", help="a text; none: one text a line of stdin")
     predict.add_argument("--file", type=Path, help="CSV, TSV, JSONL, Parquet or plain text file to classify")
-    predict.add_argument("--text-column", help="column with the text; found by name if left out")
+    predict.add_argument(
+        "--text-column", help="column with the text; if left out, those of the model, or found by name"
+    )
+    predict.add_argument(
+        "--label-column",
+        help="column with the true label, to compare with; if left out, one of a usual name that holds labels of the "
+        "model",
+    )
     predict.add_argument("--output", type=Path, help="write here (.csv, .tsv or .jsonl) in place of stdout")
-    predict.add_argument("--top-k", type=_positive, default=3, help="how many labels a text (default: 3)")
+    predict.add_argument(
+        "--top-k", type=_positive, help="how many labels a text (default: 3, with --interactive 10)"
+    )
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
     predict.add_argument("--interactive", action="store_true", help="ask for text after text")
     predict.add_argument(
@@ -116,8 +136,14 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--label_column", "--label-column", help="column with the label; found by name if left out"
     )
+    evaluate.add_argument(
+        "--label_columns",
+        "--label-columns",
+        nargs="+",
+        help="for overlapping labels in a column each, called after them: those columns",
+    )
     evaluate.add_argument("--batch-size", type=_positive, default=64, help="texts a batch (default: 64)")
-    evaluate.add_argument("--output", type=Path, help="folder for metrics.json and confusion_matrix.png")
+    evaluate.add_argument("--output", type=Path, help="folder for metrics.json and a picture")
     _add_model(evaluate)
 
     add_hub_commands(command)
@@ -180,17 +206,21 @@ def _train(options: argparse.Namespace, rest: list[str]) -> None:
     print(json.dumps({split: _overall(metrics[split]) for split in ("validation", "test")}, indent=2))
 
 
-def _overall(report: dict[str, Any]) -> dict[str, float]:
-    return {name: round(report[name], 4) for name in ("loss", "accuracy", "f1", "f1_macro")}
+def _overall(report: dict[str, Any]) -> dict[str, float | None]:
+    told = SINGLE_LABEL_FIGURES if "accuracy" in report else OVERLAPPING_FIGURES
+    names = [name for name in (*told, *ORDERED_FIGURES) if name in report]
+    # what is not defined, such as a kappa where all is of one class, stays null
+    return {name: None if report[name] is None else round(report[name], 4) for name in names}
 
 
 def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     from datasets import concatenate_datasets
 
-    from .evaluation import evaluate_model
+    from .evaluation import draw_report, evaluate_model
     from .files import write_text
     from .metrics import format_report
-    from .plots import plot_confusion_matrix
+    from .model_folder import load_config
+    from .multi_label_metrics import format_multi_label_report
     from .predictor import DEFAULT_MODEL
     from .runs import data_settings
     from .trainer import load_splits
@@ -198,36 +228,43 @@ def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     _quiet_transformers()
     if options.output is not None and options.output.exists() and not options.output.is_dir():
         raise ValueError(f"--output {options.output} is a file: expected a folder, made if need be")
-    data = data_settings(options.model, options.dataset)
+    source = str(DEFAULT_MODEL if options.model is None else options.model)
+    config = load_config(_folder_of(source, "config.json", options), source)
+    data = data_settings(options.model, options.dataset, config, **hub_options(options))
     data.text_columns = options.text_columns or data.text_columns
-    data.label_column = options.label_column or data.label_column
+    if options.label_column or options.label_columns:
+        data.label_column, data.label_columns = options.label_column, options.label_columns or []
     if options.split == "all":
         data.test_size = data.validation_size = 0.0
     splits = load_splits(data, **hub_options(options))
     if options.split != "all" and options.split not in splits:
         raise ValueError(f"there is no split {options.split!r}: the data has {', '.join(splits)}, and all")
     report = evaluate_model(
-        DEFAULT_MODEL if options.model is None else options.model,
+        source,
         concatenate_datasets(list(splits.values())) if options.split == "all" else splits[options.split],
         batch_size=options.batch_size,
         **hub_options(options),
     )
     names = list(report["per_class"])
-    for name, value in report.items():
-        if isinstance(value, (int, float)):
-            print(f"{name:<20} {value:.4f}")
-    print(f"\n{format_report(report, names)}")
+    figures = {name: value for name, value in report.items() if isinstance(value, (int, float))}
+    width = max(map(len, figures))
+    for name, value in figures.items():
+        print(f"{name:<{width}} {value:.4f}")
+    print()
+    overlapping = config.problem_type == "multi_label_classification"
+    print(format_multi_label_report(report, names) if overlapping else format_report(report, names))
     if options.output is not None:
         options.output.mkdir(parents=True, exist_ok=True)
         write_text(options.output / "metrics.json", json.dumps(report, ensure_ascii=False, indent=2))
-        plot_confusion_matrix(report["confusion_matrix"], names, options.output / "confusion_matrix.png")
-        logger.info("metrics.json and confusion_matrix.png are in %s", options.output)
+        draw_report(report, names, options.output)
+        picture = "co_occurrence.png" if overlapping else "confusion_matrix.png"
+        logger.info("metrics.json and %s are in %s", picture, options.output)
 
 
 def _info(options: argparse.Namespace, rest: list[str]) -> None:
+    from .model_facts import facts_of
     from .model_folder import load_model
     from .predictor import DEFAULT_MODEL
-    from .windows import max_length_of
 
     _quiet_transformers()
     source = str(DEFAULT_MODEL if options.model is None else options.model)
@@ -236,26 +273,7 @@ def _info(options: argparse.Namespace, rest: list[str]) -> None:
         for token, _ in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1]):
             print(token if token.isprintable() else repr(token)[1:-1])  # a line break is a token to some
         return
-    config = model.config
-    embedder: Any = config.embedder_config
-    kind = "learned" if embedder is None else embedder.model_type
-    if model.embedder_is_frozen:
-        kind = f"frozen {kind}"
-    directions = "bidirectional" if config.bidirectional else "one-way"
-    facts: dict[str, Any] = {
-        "model": source,
-        "labels": ", ".join(config.label_names),
-        "problem type": config.problem_type,
-        "embedder": f"{kind}, {config.embedding_size} wide",
-        "LSTM": f"{config.lstm_num_layers} x {config.lstm_hidden_size}, {directions}",
-        "pooling": config.pooling,
-        "vocabulary": f"{len(tokenizer):,} tokens",
-        "reads": f"{max_length_of(tokenizer, config.max_tokens)} tokens of a text",
-        "weights": f"{sum(parameter.numel() for parameter in model.parameters()):,}",
-    }
-    if config.unsure_below:
-        facts["unsure"] = f"below a probability of {config.unsure_below:.2f}"
-    facts |= _measured(_place_of_figures(source, options))
+    facts = {"model": source, **facts_of(model, tokenizer), **_measured(_place_of_figures(source, options))}
     for name, value in facts.items():
         print(f"{name + ':':<14} {value}")
 
@@ -263,24 +281,29 @@ def _info(options: argparse.Namespace, rest: list[str]) -> None:
 def _measured(folder: Path) -> dict[str, str]:
     """What `metrics.json` in the model's folder says of each test, a line a test."""
     from .measured import read_metrics, reports
+    from .model_facts import summary
 
     facts = {}
     for name, found in reports(read_metrics(folder)).items():
         if name.startswith("test"):
-            texts = sum(scores["support"] for scores in found["per_class"].values())
-            accuracy = f"accuracy {found['accuracy']:.3f}, " if "accuracy" in found else ""
-            facts[name.replace("_", ", ")] = f"{accuracy}macro F1 {found['f1_macro']:.3f} on {texts:,} texts"
+            facts[name.replace("_", ", ")] = summary(found)
     return facts
 
 
 def _place_of_figures(source: str, options: argparse.Namespace) -> Path:
+    with contextlib.suppress(OSError):  # they may be neither in the cache nor to be had: the model is
+        return _folder_of(source, "metrics.json", options)
+    return Path(source).expanduser()
+
+
+def _folder_of(source: str, needed: str, options: argparse.Namespace) -> Path:
+    """The folder of a model, of which a file is ``needed``."""
     from .hub import download
     from .model_folder import looks_like_path
 
-    if not looks_like_path(source):
-        with contextlib.suppress(OSError):  # they may be neither in the cache nor to be had: the model is
-            return download(source, ["metrics.json"], **hub_options(options))
-    return Path(source).expanduser()
+    if looks_like_path(source):
+        return Path(source).expanduser()
+    return download(source, [needed], **hub_options(options))
 
 
 def _quiet_transformers() -> None:

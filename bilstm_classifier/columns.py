@@ -120,8 +120,7 @@ def find_text_columns(columns: Sequence[str], wanted: str | Sequence[str] | None
     """
     if wanted:
         names = (wanted,) if isinstance(wanted, str) else tuple(wanted)
-        for name in names:
-            _require(name, columns)
+        require_columns(names, columns)
         return names
     found = _first_usual(TEXT_NAMES, columns)
     if found is None and len(columns) == 1:
@@ -143,7 +142,7 @@ def find_label_column(
         ValueError: the wanted column is not there or is a text column too, or none has a usual name.
     """
     if wanted:
-        _require(wanted, columns)
+        require_columns([wanted], columns)
         if wanted in text_columns:
             raise ValueError(f"column {wanted!r} cannot be the text and the label at once")
         return wanted
@@ -156,9 +155,11 @@ def find_label_column(
     return found
 
 
-def _require(name: str, columns: Sequence[str]) -> None:
-    if name not in columns:
-        raise ValueError(f"no column {name!r}: the columns are {_listed(columns)}")
+def require_columns(wanted: Sequence[str], columns: Sequence[str]) -> None:
+    """Raise ValueError where one of the ``wanted`` columns is not there."""
+    for name in wanted:
+        if name not in columns:
+            raise ValueError(f"no column {name!r}: the columns are {_listed(columns)}")
 
 
 def _listed(columns: Sequence[str]) -> str:

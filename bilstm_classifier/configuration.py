@@ -5,6 +5,7 @@ transformers, huggingface_hub and each other only.
 """
 
 import copy
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -37,6 +38,9 @@ NOT_SETTINGS = (
 # Raised when a saved model comes to mean something else, so that older releases refuse it.
 FORMAT_VERSION = 1
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification")
+# What becomes of a text that no stage of a cascade claims: the likeliest label, or the answer UNKNOWN.
+UNCLAIMED = ("likeliest", "unknown")
+UNKNOWN = "unknown"
 
 
 class BiLSTMConfig(PreTrainedConfig):
@@ -59,10 +63,22 @@ class BiLSTMConfig(PreTrainedConfig):
         pooling: ``"mean"``, ``"max"``, ``"last"`` (each direction's state after its whole text) or ``"attention"``
             (a learned softmax over tokens, Yang et al. 2016); padding takes part in none of them.
         dropout: Between LSTM layers and before the head.
-        num_features: Width of the optional ``features`` tensor (numbers beside the text); 0 for none.
-        features_hidden_size: Units of the dense branch over ``features``.
+        feature_columns: Columns beside the text, as ``FeatureSchema`` describes them: dicts with ``name`` and ``kind``;
+            of ``"number"`` with ``mean``, ``std``, ``low``, ``high``, ``log``, of ``"category"`` with ``values``.
+        features_hidden_size: Units of the dense branch over these columns.
+        category_embedding_size: Width of the embedding of each column of categories.
+        features_dropout: In training, the share of rows whose columns beside the text are all hidden, so that the
+            model learns to answer without them.
+        text_columns: Columns whose texts are joined to the one that is read; ``None`` where a text is a text.
+        text_separator: What stands between joined texts.
+        lemmas: Language whose words are read as their lemmas (``"en"``, ``"ru"``, ...); ``None`` for words as they are.
         class_weights: One positive weight a label, used in the loss: weights of the cross-entropy, or of the positive
             term of the binary cross-entropy when the labels overlap.
+        thresholds: Probability from which on each overlapping label is chosen; ``None`` is one half for all.
+        cascade: One-vs-rest stages in their order, dicts with ``label`` and ``threshold``: the first whose label
+            reaches its threshold decides. ``None`` is the likeliest label.
+        unclaimed: What becomes of a text that no stage claims: ``"likeliest"`` or ``"unknown"``.
+        ordered_labels: The labels are steps in their order, such as stars.
         unsure_below: An answer with a smaller probability is called unsure; ``None`` where no bound was measured.
         problem_type: ``"single_label_classification"`` (softmax) or ``"multi_label_classification"`` (sigmoid).
         format_version: Of the saved model.
@@ -89,9 +105,18 @@ class BiLSTMConfig(PreTrainedConfig):
         bidirectional: bool = True,
         pooling: str = "mean",
         dropout: float = 0.5,
-        num_features: int = 0,
+        feature_columns: Sequence[dict[str, Any]] | None = None,
         features_hidden_size: int = 64,
+        category_embedding_size: int = 8,
+        features_dropout: float = 0.0,
+        text_columns: Sequence[str] | None = None,
+        text_separator: str = " [SEP] ",
+        lemmas: str | None = None,
         class_weights: Sequence[float] | None = None,
+        thresholds: Sequence[float] | None = None,
+        cascade: Sequence[dict[str, Any]] | None = None,
+        unclaimed: str = "likeliest",
+        ordered_labels: bool = False,
         unsure_below: float | None = None,
         problem_type: str = "single_label_classification",
         format_version: int = FORMAT_VERSION,
@@ -123,9 +148,18 @@ class BiLSTMConfig(PreTrainedConfig):
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout
-        self.num_features = num_features
+        self.feature_columns = [dict(column) for column in feature_columns or ()]
         self.features_hidden_size = features_hidden_size
+        self.category_embedding_size = category_embedding_size
+        self.features_dropout = features_dropout
+        self.text_columns = None if text_columns is None else list(text_columns)
+        self.text_separator = text_separator
+        self.lemmas = lemmas
         self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
+        self.thresholds = None if thresholds is None else [float(threshold) for threshold in thresholds]
+        self.cascade = None if cascade is None else [dict(stage) for stage in cascade]
+        self.unclaimed = unclaimed
+        self.ordered_labels = ordered_labels
         self.unsure_below = unsure_below
         self.format_version = format_version
         super().__init__(pad_token_id=pad_token_id, problem_type=problem_type, **kwargs)
@@ -150,6 +184,20 @@ class BiLSTMConfig(PreTrainedConfig):
         """Width of a pooled text: LSTM units times directions."""
         return self.lstm_hidden_size * (2 if self.bidirectional else 1)
 
+    @property
+    def number_columns(self) -> list[str]:
+        """Names of the columns of numbers beside the text, in the order of the tensor ``features``."""
+        return [column["name"] for column in self.feature_columns if column["kind"] == "number"]
+
+    @property
+    def category_columns(self) -> dict[str, list[str]]:
+        """Values of each column of categories beside the text, in the order of the tensor ``categories``."""
+        return {
+            column["name"]: column["values"]
+            for column in self.feature_columns
+            if column["kind"] == "category"
+        }
+
     def _check(self) -> None:
         if self.pooling not in POOLINGS:
             raise ValueError(f"pooling is {self.pooling!r}: expected one of {', '.join(POOLINGS)}")
@@ -158,7 +206,8 @@ class BiLSTMConfig(PreTrainedConfig):
                 f"problem_type is {self.problem_type!r}: expected one of {', '.join(PROBLEM_TYPES)}"
             )
         least = {"lstm_hidden_size": 1, "lstm_num_layers": 1, "embedding_size": 1, "features_hidden_size": 1}
-        for name, lowest in {**least, "num_features": 0, "unfreeze_last_layers": 0}.items():
+        least |= {"category_embedding_size": 1, "unfreeze_last_layers": 0}
+        for name, lowest in least.items():
             if not isinstance(value := getattr(self, name), int) or value < lowest:
                 raise ValueError(f"{name} is {value!r}: expected a whole number of {lowest} or more")
         padding, vocabulary = self.pad_token_id, self.vocab_size
@@ -178,8 +227,9 @@ class BiLSTMConfig(PreTrainedConfig):
             raise ValueError(
                 f"embedder_repo_id is {self.embedder_repo_id!r}, but there is no embedder_config"
             )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout!r}: expected a number from 0 to below 1")
+        for name in ("dropout", "features_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)!r}: expected a number from 0 to below 1")
         bound = self.unsure_below
         if bound is not None and not 0 <= bound <= 1:
             raise ValueError(f"unsure_below is {bound!r}: expected a probability or none")
@@ -188,6 +238,69 @@ class BiLSTMConfig(PreTrainedConfig):
             raise ValueError(
                 f"class_weights holds {weights}: expected {self.num_labels} positive numbers, one a label"
             )
+        self._check_decision()
+        check_feature_columns(self.feature_columns)
+
+    def _check_decision(self) -> None:
+        """What turns probabilities into labels must go with the labels."""
+        overlapping = self.problem_type == "multi_label_classification"
+        thresholds = self.thresholds
+        if thresholds is not None:
+            if not overlapping:
+                raise ValueError("thresholds are for labels that overlap: expected none for a single label")
+            if len(thresholds) != self.num_labels or not all(0 <= bound <= 1 for bound in thresholds):
+                raise ValueError(
+                    f"thresholds holds {thresholds}: expected {self.num_labels} probabilities, one a label"
+                )
+        if self.unclaimed not in UNCLAIMED:
+            raise ValueError(f"unclaimed is {self.unclaimed!r}: expected one of {', '.join(UNCLAIMED)}")
+        if self.cascade is None:
+            return
+        if overlapping:
+            raise ValueError("cascade is for a single label: labels that overlap take thresholds")
+        claimed = set()
+        for stage in self.cascade:
+            label = stage.get("label")
+            threshold: Any = stage.get("threshold")
+            if label not in self.label_names or label in claimed:
+                raise ValueError(
+                    f"cascade has a stage for {label!r}: expected each of {', '.join(self.label_names)} once at most"
+                )
+            if not is_finite(threshold) or not 0 <= threshold <= 1:
+                raise ValueError(
+                    f"cascade has the threshold {threshold!r} for {label!r}: expected a probability"
+                )
+            claimed.add(label)
+
+
+def check_feature_columns(columns: Sequence[dict[str, Any]]) -> None:
+    """Raise ValueError where a description of columns beside the text cannot be used."""
+    names = [column.get("name") for column in columns]
+    for column, name in zip(columns, names, strict=True):
+        if not isinstance(name, str) or names.count(name) > 1:
+            raise ValueError(f"feature_columns has the name {name!r}: expected a text, each name once")
+        if column.get("kind") == "number":
+            figures: list[Any] = [column.get(key) for key in ("mean", "std", "low", "high")]
+            sound = all(map(is_finite, figures)) and figures[1] > 0 and figures[2] <= figures[3]
+            if not sound or not isinstance(column.get("log"), bool):
+                raise ValueError(
+                    f"feature_columns describes the numbers of {name!r} by {figures}, log {column.get('log')!r}: "
+                    "expected finite mean, std (above 0), low and high, and log true or false"
+                )
+        elif column.get("kind") == "category":
+            values: Any = column.get("values")
+            sound = isinstance(values, list) and all(isinstance(value, str) for value in values)
+            if not sound or len(set(values)) < len(values):
+                raise ValueError(f"feature_columns lists no values of {name!r}: expected texts, each once")
+        else:
+            raise ValueError(
+                f"feature_columns has the kind {column.get('kind')!r} for {name!r}: expected number or category"
+            )
+
+
+def is_finite(value: Any) -> bool:
+    """Whether ``value`` is a number, and neither infinite nor NaN."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_format(version: Any) -> None:

@@ -1,5 +1,7 @@
 """Any source of labelled texts -> a cleaned, split ``DatasetDict`` with the columns ``text`` and ``labels``.
 
+Where columns of numbers or categories are asked for, they stand beside these two under their own names.
+
 The source is read twice: once to decide which rows stay (a 16-byte hash a text, so memory grows with the
 number of rows and not with their length), once to write those to an Arrow file in the cache of ``datasets``,
 named by its content. The result is memory-mapped from there.
@@ -15,27 +17,30 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from .cleaning import (
     KeptRows,
     RowReader,
     SplitReport,
+    assign_classes,
     check_classes,
+    class_counts,
     clean,
     drop_rare_classes,
     listed_columns,
     name_classes,
+    row_digest,
     some,
-    text_digest,
 )
-from .columns import find_label_column, find_text_columns
+from .columns import find_label_column, find_text_columns, require_columns
 from .hub import HubOptions
+from .labels import LabelReader
 from .sources import Split, open_source
+from .splitting import cut_splits
 
 if TYPE_CHECKING:
     import datasets
-    import numpy as np
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +53,11 @@ class LoadingOptions:
 
     text_columns: str | Sequence[str] | None = None
     label_column: str | None = None
+    label_columns: Sequence[str] = ()
+    multi_label: bool = False
+    number_columns: Sequence[str] = ()
+    category_columns: Sequence[str] = ()
+    group_column: str | None = None
     config_name: str | None = None
     hub: HubOptions = field(default_factory=HubOptions)
     separator: str = " [SEP] "
@@ -71,12 +81,27 @@ class LoadingOptions:
             )
         if self.label_names and len(set(self.label_names)) < len(self.label_names):
             raise ValueError(f"label_names holds a name twice: {', '.join(self.label_names)}")
+        for name in ("label_columns", "number_columns", "category_columns"):
+            if isinstance(found := getattr(self, name), str):
+                raise ValueError(f"{name} is the text {found!r}, expected a list of columns")
+        if self.label_column and self.label_columns:
+            raise ValueError("label_column and label_columns were both given: choose one")
+        beside = [*self.number_columns, *self.category_columns]
+        if taken := [
+            name for name in beside if name in ("text", "labels", "group") or beside.count(name) > 1
+        ]:
+            raise ValueError(
+                f"the column {taken[0]!r} cannot stand beside the text: expected each column once, and a name other "
+                "than text, labels and group (rename it)"
+            )
 
     @property
     def expected_columns(self) -> list[str]:
         """The columns asked for by name."""
         texts = [self.text_columns] if isinstance(self.text_columns, str) else list(self.text_columns or ())
-        return [*texts, self.label_column] if self.label_column else texts
+        labels = [self.label_column] if self.label_column else self.label_columns
+        groups = [self.group_column] if self.group_column else []
+        return list(dict.fromkeys([*texts, *labels, *self.number_columns, *self.category_columns, *groups]))
 
 
 @dataclass(frozen=True)
@@ -92,7 +117,7 @@ class CleaningReport:
 
     source: str
     text_columns: tuple[str, ...]
-    label_column: str
+    label_columns: tuple[str, ...]
     splits: dict[str, SplitReport]
     dropped_classes: dict[str, int]
     sizes: dict[str, int]
@@ -104,6 +129,11 @@ def load_dataset_dict(
     *,
     text_columns: str | Sequence[str] | None = None,
     label_column: str | None = None,
+    label_columns: Sequence[str] = (),
+    multi_label: bool = False,
+    number_columns: Sequence[str] = (),
+    category_columns: Sequence[str] = (),
+    group_column: str | None = None,
     config_name: str | None = None,
     separator: str = " [SEP] ",
     label_names: Sequence[str] | None = None,
@@ -124,10 +154,20 @@ def load_dataset_dict(
 
     Args:
         source: a CSV, TSV, JSON lines, Parquet or gzipped file; a folder saved by ``datasets``; a folder with
-            the files ``train.*``, ``test.*``, ``validation.*``; else the id of a data set on the Hub.
-        text_columns: the column of the text, or several to be joined in order (a null in one is joined as
-            nothing); None takes the one with a usual name (text, news, content, sentence, review...).
+            the files ``train.*``, ``test.*``, ``validation.*``; a folder with a file a class, called after it; else
+            the id of a data set on the Hub.
+        text_columns: the column of the text, or several to be joined in order (a blank one leaves no separator);
+            None takes the one with a usual name (text, news, content, sentence, review...).
         label_column: None takes the one with a usual name (labels, label, category, topic, score, rating...).
+        label_columns: for labels that overlap, a column each, called after it, with 1 or 0 (or the share of
+            annotators, which counts from one half on).
+        multi_label: a row may have several labels, or none: ``labels`` is then a list, and ``label_column`` holds a
+            list, JSON, or names with ``;`` or ``,`` between them. Implied by ``label_columns``.
+        number_columns: columns of numbers to keep beside the text (float, null where missing or infinite). A number
+            may be a text, with a decimal comma, or a time such as 1:02:30, read in seconds.
+        category_columns: columns of categories to keep beside the text (string, null where missing).
+        group_column: rows of one value here, such as one author, stay on one side of a split that is cut; their
+            numbers are kept as ``group``, -1 for a row without.
         config_name: the configuration of a Hub data set.
         separator: what stands between joined texts.
         label_names: the classes in the order of their ids. Needed where labels are bare integers that stand
@@ -153,6 +193,11 @@ def load_dataset_dict(
     options = LoadingOptions(
         text_columns=text_columns,
         label_column=label_column,
+        label_columns=label_columns,
+        multi_label=multi_label,
+        number_columns=number_columns,
+        category_columns=category_columns,
+        group_column=group_column,
         config_name=config_name,
         hub=hub,
         separator=separator,
@@ -180,23 +225,22 @@ def load_with_report(
     opened = open_source(source, options.config_name, options.expected_columns, **options.hub)
     train = opened.splits["train"]
     try:
-        text_columns = find_text_columns(train.columns, options.text_columns)
-        label_column = find_label_column(train.columns, options.label_column, text_columns)
+        reader = _reader(train, options)
     except ValueError as error:
         raise ValueError(f"{opened.name}: {error}") from error
-    opened.require_columns([*text_columns, label_column])
-    reader = RowReader(text_columns, label_column, options.separator, train.class_names.get(label_column))
+    opened.require_columns(reader.columns)
 
     kept, found, reports = clean(opened, reader)
+    overlapping = reader.labels.overlapping
     try:
-        names, ids = name_classes(found, reader.class_names, options.label_names)
-        for rows in kept.values():
-            rows.labels = ids[rows.labels]
+        labels_found = list(dict.fromkeys(name for names in found for name in names))
+        names, ids = name_classes(labels_found, reader.labels.class_names, options.label_names)
+        assign_classes(kept, found, ids, len(names) if overlapping else None)
         kept, names, dropped = drop_rare_classes(kept, names, options.min_samples)
         check_classes(kept, names)
         shares = {"test": options.test_size, "validation": options.validation_size}
         shares = {name: share for name, share in shares.items() if share and name not in kept}
-        places = stratified_cut(kept["train"].labels, shares, options.seed)
+        places = cut_splits(kept["train"].labels, kept["train"].groups, shares, options.seed)
     except ValueError as error:
         raise ValueError(f"{opened.name}: {error}") from error
     for name, counts in reports.items():
@@ -212,15 +256,22 @@ def load_with_report(
         elif name in kept:
             result[name] = _write(opened.splits[name], reader, kept[name], names, name)
     labels = kept["train"].labels
+    counts_of_train = class_counts(labels, len(names))
     report = CleaningReport(
         source=opened.name,
-        text_columns=text_columns,
-        label_column=label_column,
+        text_columns=reader.text_columns,
+        label_columns=reader.labels.columns,
         splits=reports,
         dropped_classes=dropped,
         sizes={name: len(dataset) for name, dataset in result.items()},
         missing_classes={
-            name: [names[i] for i in sorted(set(labels.tolist()) - set(labels[places[name]].tolist()))]
+            name: [
+                class_name
+                for class_name, whole, cut in zip(
+                    names, counts_of_train, class_counts(labels[places[name]], len(names)), strict=True
+                )
+                if whole and not cut
+            ]
             for name in shares
         },
     )
@@ -228,52 +279,34 @@ def load_with_report(
     return datasets.DatasetDict(result), report
 
 
-def stratified_cut(labels: np.ndarray, shares: dict[str, float], seed: int) -> dict[str, np.ndarray]:
-    """Cuts rows into ``train`` and other splits, class by class in proportion.
-
-    Each class gives its share of rows, and keeps one for ``train``; the rows that rounding leaves over come
-    from the classes with the largest fractions, at random among equals.
-
-    Args:
-        labels: class ids, (rows,).
-        shares: the share of all rows for each split to cut.
-        seed: the same seed gives the same cut.
-
-    Returns:
-        For ``train`` and each split to cut the places of its rows, ascending.
-
-    Raises:
-        ValueError: there are too few rows for a split.
-    """
-    import numpy as np
-
-    classes = int(labels.max()) + 1
-    generator = np.random.default_rng(seed)
-    by_class = [generator.permutation(np.flatnonzero(labels == i)) for i in range(classes)]
-    free = np.array([len(places) - 1 for places in by_class]).clip(0)  # a class keeps one row to train on
-    result: dict[str, np.ndarray] = {}
-    for name, share in shares.items():
-        wanted = np.bincount(labels, minlength=classes) * share  # (classes,)
-        taken = np.minimum(np.floor(wanted).astype(np.int64), free)
-        left_over = max(1, round(len(labels) * share)) - int(taken.sum())
-        order = np.lexsort((generator.random(classes), taken - wanted))  # the largest fraction first
-        order = order[free[order] > taken[order]]
-        taken[order[: max(0, left_over)]] += 1
-        if not taken.any():
-            raise ValueError(
-                f"{len(labels)} rows in {classes} classes are too few to cut a {name} split from; "
-                f"set {name}_size=0 or add rows"
-            )
-        chosen = [
-            places[free[i] + 1 - taken[i] : free[i] + 1] for i, places in enumerate(by_class) if taken[i]
-        ]
-        result[name] = np.sort(np.concatenate(chosen))
-        free -= taken
-    rest = np.ones(len(labels), dtype=bool)
-    for places in result.values():
-        rest[places] = False
-    result["train"] = np.flatnonzero(rest)
-    return result
+def _reader(train: Split, options: LoadingOptions) -> RowReader:
+    """Which columns are what, by the options and by usual names."""
+    text_columns = find_text_columns(train.columns, options.text_columns)
+    if options.label_columns:
+        labels = LabelReader(
+            tuple(options.label_columns), tuple(options.label_columns), overlapping=True, one_hot=True
+        )
+    else:
+        column = find_label_column(train.columns, options.label_column, text_columns)
+        labels = LabelReader((column,), train.class_names.get(column), overlapping=options.multi_label)
+    reader = RowReader(
+        text_columns,
+        labels,
+        options.separator,
+        tuple(options.number_columns),
+        tuple(options.category_columns),
+        options.group_column,
+    )
+    require_columns(reader.columns, train.columns)
+    if both := set(reader.labels.columns) & {
+        *text_columns,
+        *options.number_columns,
+        *options.category_columns,
+    }:
+        raise ValueError(
+            f"column {min(both)!r} cannot be the label and something that it is told from at once"
+        )
+    return reader
 
 
 def _write(
@@ -283,12 +316,19 @@ def _write(
     import datasets
     import pyarrow as pa
 
-    features = datasets.Features(
-        {"text": datasets.Value("string"), "labels": datasets.ClassLabel(names=names)}
-    )
-    content = hashlib.blake2b(json.dumps(names).encode(), digest_size=16)
+    label = datasets.ClassLabel(names=names)
+    kinds = {
+        "text": datasets.Value("string"),
+        "labels": datasets.List(label) if reader.labels.overlapping else label,
+        **{name: datasets.Value("float64") for name in reader.number_columns},
+        **{name: datasets.Value("string") for name in reader.category_columns},
+        **({"group": datasets.Value("int64")} if reader.group_column else {}),
+    }
+    features = datasets.Features(kinds)
+    content = hashlib.blake2b(json.dumps([names, *kinds]).encode(), digest_size=16)
     content.update(rows.digests.tobytes())
     content.update(rows.labels.tobytes())
+    content.update(rows.groups.tobytes() if reader.group_column else b"")
     path = Path(datasets.config.HF_DATASETS_CACHE) / "bilstm_classifier" / f"{content.hexdigest()}.arrow"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -298,47 +338,56 @@ def _write(
                 pa.OSFile(str(unfinished), "wb") as sink,
                 pa.ipc.new_stream(sink, features.arrow_schema) as writer,
             ):
-                for texts, labels in _batches(split, reader, rows):
-                    writer.write_batch(
-                        pa.record_batch(
-                            [pa.array(texts, pa.string()), pa.array(labels)], schema=features.arrow_schema
-                        )
-                    )
+                for batch in _batches(split, reader, rows):
+                    columns = [
+                        pa.array(values, kind.type, from_pandas=True)  # NaN is null
+                        for values, kind in zip(batch.values(), features.arrow_schema, strict=True)
+                    ]
+                    writer.write_batch(pa.record_batch(columns, schema=features.arrow_schema))
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
     return datasets.Dataset.from_file(str(path), split=datasets.NamedSplit(split_name))
 
 
-def _batches(split: Split, reader: RowReader, rows: KeptRows) -> Iterator[tuple[list[str], list[int]]]:
-    """Texts and labels of the rows kept, in batches bounded by characters too: a text may have 10 MB."""
-    texts: list[str] = []
+def _batches(split: Split, reader: RowReader, rows: KeptRows) -> Iterator[dict[str, list[Any]]]:
+    """The rows kept, by column, in batches bounded by characters too: a text may have 10 MB."""
+    import numpy as np
+
+    columns = ("text", *reader.number_columns, *reader.category_columns)
+    batch: dict[str, list[Any]] = {name: [] for name in columns}
     start, size, number = 0, 0, 0
+
+    def with_labels() -> dict[str, list[Any]]:
+        chosen = rows.labels[start:number]
+        labels = [np.flatnonzero(row).tolist() for row in chosen] if chosen.ndim == 2 else chosen.tolist()
+        groups = {"group": rows.groups[start:number].tolist()} if reader.group_column else {}
+        return {"text": batch.pop("text"), "labels": labels, **batch, **groups}
+
     for position, (place, row) in enumerate(split.rows(reader.columns)):
         if number == len(rows):
             break
         if position != rows.positions[number]:
             continue
-        text = reader.text(place, row) or ""
-        if text_digest(text, place) != rows.digests[number].tobytes():
+        text, beside = reader.text(place, row) or "", reader.beside(place, row)
+        if row_digest(text, beside, place) != rows.digests[number].tobytes():
             raise ValueError(f"{place}: the source changed while it was being read; start again")
-        texts.append(text)
+        for name, value in {"text": text, **beside}.items():
+            batch[name].append(value)
         size += len(text)
         number += 1
-        if len(texts) == _BATCH_ROWS or size >= _BATCH_CHARACTERS:
-            yield texts, rows.labels[start:number].tolist()
-            texts, start, size = [], number, 0
+        if number - start == _BATCH_ROWS or size >= _BATCH_CHARACTERS:
+            yield with_labels()
+            batch, start, size = {name: [] for name in columns}, number, 0
     if number < len(rows):
         raise ValueError("the source became shorter while it was being read; start again")
-    if texts:
-        yield texts, rows.labels[start:number].tolist()
+    if number > start:
+        yield with_labels()
 
 
 def _log(report: CleaningReport, names: Sequence[str]) -> None:
-    texts = listed_columns(report.text_columns)
-    logger.info(
-        "%s: text from %s, label from %r, classes: %s", report.source, texts, report.label_column, some(names)
-    )
+    texts, labels = listed_columns(report.text_columns), listed_columns(report.label_columns)
+    logger.info("%s: text from %s, label from %s, classes: %s", report.source, texts, labels, some(names))
     for name, counts in sorted(report.splits.items(), reverse=True):
         logger.info("%s, split %s: %s", report.source, name, counts)
     logger.info("rows: %s", ", ".join(f"{name} {size}" for name, size in report.sizes.items()))

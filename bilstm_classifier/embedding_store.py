@@ -132,17 +132,3 @@ def _fill(
                 values[offsets[index] : offsets[index + 1]] = embeddings[row, : len(input_ids[index])]
             progress.update(len(batch))
             start += len(batch)
-
-
-class StoredCollator:
-    """Batches of stored embeddings for rows that hold their ``index`` in the store and their ``labels``."""
-
-    def __init__(self, store: EmbeddingStore):
-        self.store = store
-
-    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """``inputs_embeds`` (batch, time, embedding), ``attention_mask`` (batch, time) and ``labels`` (batch,)."""
-        found = [torch.from_numpy(self.store[row["index"]].astype(np.float32)) for row in rows]
-        embeddings, mask = pad_rows(found)
-        labels = torch.tensor([row["labels"] for row in rows])
-        return {"inputs_embeds": embeddings, "attention_mask": mask, "labels": labels}

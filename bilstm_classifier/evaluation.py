@@ -1,85 +1,59 @@
 """How good a model is on labelled texts."""
 
-import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
+from sklearn.metrics import average_precision_score
 from transformers import EvalPrediction, Trainer, TrainingArguments
 
+from . import plots
 from .calibration import accuracy_by_coverage, expected_calibration_error
-from .decision import probabilities
+from .decision import Decision, probabilities
+from .encoding import TextCollator, encode_split, label_names, memberships, overlapping_names
+from .features import FeatureSchema
 from .hub import HubOptions
-from .metrics import ClassificationMetric, classification_report
+from .metrics import ClassificationMetric, classification_report, ordinal_scores
 from .model_folder import load_model
-from .padding import pad_rows
+from .multi_label_metrics import multi_label_report, multi_label_scores
+from .topic_plots import plot_co_occurrence
 from .windows import TextEncoder, max_length_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedTokenizerFast
-
-logger = logging.getLogger(__name__)
 
 _metric = ClassificationMetric()
 
 
-class TextCollator:
-    """Batches of ``input_ids`` padded to their longest row."""
-
-    def __init__(self, pad_token_id: int):
-        self.pad_token_id = pad_token_id
-
-    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """``input_ids`` and ``attention_mask`` (batch, time), ``labels`` (batch,) or (batch, num_labels)."""
-        padded, mask = pad_rows([torch.tensor(row["input_ids"]) for row in rows], self.pad_token_id)
-        return {
-            "input_ids": padded,
-            "attention_mask": mask,
-            "labels": torch.tensor([row["labels"] for row in rows]),
-        }
+def compute_metrics_of(split: "Dataset") -> Callable[[EvalPrediction], dict[str, float]]:
+    """What the Trainer computes at each evaluation, for labels such as those of ``split``."""
+    return _single_label_metrics if overlapping_names(split) is None else _multi_label_metrics
 
 
-def encode_split(split: "Dataset", tokenizer: "PreTrainedTokenizerFast", max_length: int) -> "Dataset":
-    """``text``, ``labels`` -> ``input_ids``, ``labels``, ``length`` (of ``input_ids``), ``tokens`` (were it not cut).
-
-    Texts are cut as the predictor cuts them; texts in which the tokenizer finds nothing are left out.
-    """
-    encoder = TextEncoder(tokenizer.backend_tokenizer, max_length)
-
-    def encode(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        texts = encoder.encode(batch["text"])
-        kept = [(text, label) for text, label in zip(texts, batch["labels"], strict=True) if text.tokens]
-        return {
-            "input_ids": [text.windows[0] for text, _ in kept],
-            "labels": [label for _, label in kept],
-            "length": [len(text.windows[0]) for text, _ in kept],
-            "tokens": [len(text.windows[0]) + text.tokens - text.tokens_read for text, _ in kept],
-        }
-
-    encoded = split.map(encode, batched=True, remove_columns=split.column_names, desc="Tokenizing")
-    lengths, tokens = np.asarray(encoded["length"]), np.asarray(encoded["tokens"])
-    if cut := int((lengths < tokens).sum()):
-        share = lengths[lengths < tokens].sum() / tokens[lengths < tokens].sum()
-        logger.warning(
-            "%d of %d texts are longer than %d tokens; %.0f%% of their tokens are read",
-            cut,
-            len(encoded),
-            max_length,
-            100 * share,
-        )
-    return encoded
+def _single_label_metrics(prediction: EvalPrediction) -> dict[str, float]:
+    """Accuracy, precision, recall and F1."""
+    return _metric.compute(predictions=_logits(prediction).argmax(-1), references=prediction.label_ids)
 
 
-def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
-    """Accuracy, precision, recall and F1 for the Trainer."""
-    logits = (
-        prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
+def _multi_label_metrics(prediction: EvalPrediction) -> dict[str, float]:
+    """Micro and macro F1 and the like with thresholds of one half, and average precision, which needs none."""
+    scores = probabilities(_logits(prediction), "multi_label_classification")
+    labels = np.asarray(prediction.label_ids).astype(int)
+    present = labels.any(axis=0)
+    average = (
+        average_precision_score(labels[:, present], scores[:, present], average="macro")
+        if present.any()
+        else 0.0
     )
-    return _metric.compute(predictions=logits.argmax(-1), references=prediction.label_ids)
+    return {"average_precision": float(average), **multi_label_scores(labels, scores >= 0.5)}
+
+
+def _logits(prediction: EvalPrediction) -> np.ndarray:
+    found = prediction.predictions
+    return found[0] if isinstance(found, tuple) else found
 
 
 def evaluate_model(
@@ -89,14 +63,18 @@ def evaluate_model(
 
     Args:
         model: Folder or Hub id.
-        split: One split of what ``load_dataset_dict`` gives; its label names must be the model's, in any order.
+        split: One split of what ``load_dataset_dict`` gives; its label names must be the model's, in any order, and its
+            columns beside the text those that the model reads.
         batch_size: Texts a batch.
         options: See :class:`bilstm_classifier.hub.HubOptions`.
 
     Returns:
-        The report of :func:`bilstm_classifier.metrics.classification_report` with ``loss``, ``preparation_time`` and
-        ``runtime`` in seconds, ``samples_per_second``, ``steps_per_second``, ``calibration_error`` and
-        ``accuracy_by_coverage`` (see :mod:`bilstm_classifier.calibration`).
+        The report of :func:`bilstm_classifier.metrics.classification_report`, or of
+        :func:`bilstm_classifier.multi_label_metrics.multi_label_report` where labels overlap, with ``loss``,
+        ``preparation_time`` and ``runtime`` in seconds, ``samples_per_second``, ``steps_per_second``; for a single
+        label ``calibration_error`` and ``accuracy_by_coverage`` (see :mod:`bilstm_classifier.calibration`), and where
+        labels are in an order what :func:`bilstm_classifier.metrics.ordinal_scores` gives. Labels are those that the
+        predictor would give: by thresholds, cascade and rules where the model has them.
 
     Raises:
         ValueError: labels that the model does not have, or a model that cannot be used.
@@ -104,13 +82,16 @@ def evaluate_model(
     """
     started = time.perf_counter()
     classifier, tokenizer = load_model(model, **options)
-    names = classifier.config.label_names
-    split = _with_ids_of(split, names, str(model))
-    encoded = encode_split(split, tokenizer, max_length_of(tokenizer, classifier.config.max_tokens))
+    config = classifier.config
+    split = _with_ids_of(split, config.label_names, str(model))
+    limit = max_length_of(tokenizer, config.max_tokens)
+    encoder = TextEncoder(tokenizer.backend_tokenizer, limit, lemmas=config.lemmas)
+    encoded = encode_split(split, encoder, FeatureSchema.of(config))
+    # like with like, so that little is computed for padding; the Trainer's own grouping would not say in which order
+    encoded = encoded.select(np.argsort(encoded["length"], kind="stable"))
     args = TrainingArguments(
         output_dir=".",
         per_device_eval_batch_size=batch_size,
-        train_sampling_strategy="group_by_length",
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
         report_to="none",
@@ -118,31 +99,76 @@ def evaluate_model(
     trainer = Trainer(model=classifier, args=args, data_collator=TextCollator(tokenizer.pad_token_id or 0))
     preparation = time.perf_counter() - started
     output = trainer.predict(encoded)
-    report = classification_report(output.label_ids, output.predictions.argmax(-1), names)
-    scores = probabilities(output.predictions, classifier.config.problem_type)
     figures = output.metrics or {}
+    scores = probabilities(output.predictions, config.problem_type)
+    texts = split.select(encoded["place"])["text"] if classifier.rules is not None else [""] * len(scores)
     return {
         "loss": figures["test_loss"],
         "preparation_time": round(preparation, 3),
         "runtime": figures["test_runtime"],
         "samples_per_second": figures["test_samples_per_second"],
         "steps_per_second": figures["test_steps_per_second"],
-        "calibration_error": expected_calibration_error(scores, output.label_ids),
-        "accuracy_by_coverage": accuracy_by_coverage(scores, output.label_ids),
-        **report,
+        **report_of(
+            Decision.of(config, classifier.rules), scores, output.label_ids, texts, config.ordered_labels
+        ),
     }
+
+
+def report_of(
+    decision: Decision, scores: np.ndarray, labels: np.ndarray, texts: Sequence[str], ordered: bool
+) -> dict[str, Any]:
+    """What the labels that ``decision`` gives are worth.
+
+    Args:
+        decision: Of the model.
+        scores: Its probabilities (texts, labels).
+        labels: True class ids (texts,), or 0/1 (texts, labels) where labels overlap.
+        texts: As many; only keyword rules read them.
+        ordered: Whether the labels are steps in their order; distances are then those of the texts that get an answer.
+    """
+    names = decision.label_names
+    choices = decision.choose(scores, texts)
+    if decision.overlapping:
+        chosen = memberships([choice.labels for choice in choices], len(names))
+        return multi_label_report(np.asarray(labels).astype(int), scores, chosen.astype(int), names)
+    predicted = np.array([choice.labels[0] if choice.labels else -1 for choice in choices])
+    report = {
+        "calibration_error": expected_calibration_error(scores, labels),
+        "accuracy_by_coverage": accuracy_by_coverage(scores, labels),
+        **classification_report(labels, predicted, names),
+    }
+    answered = predicted >= 0  # there is no distance to no answer
+    if ordered and answered.any():
+        report |= ordinal_scores(labels[answered], predicted[answered], scores[answered], names)
+    return report
+
+
+def draw_report(report: dict[str, Any], names: Sequence[str], folder: Path) -> None:
+    """The picture of a report: which labels are taken for which, or which occur together."""
+    if "co_occurrence" in report:
+        plot_co_occurrence(report["co_occurrence"], names, folder / "co_occurrence.png")
+    else:
+        plots.plot_confusion_matrix(report["confusion_matrix"], names, folder / "confusion_matrix.png")
 
 
 def _with_ids_of(split: "Dataset", names: list[str], model: str) -> "Dataset":
     """``split`` with the label ids of a model whose labels are ``names``."""
-    found = split.features["labels"].names
+    found = label_names(split)
     if all(name.isdecimal() and int(name) < len(names) for name in found) and not set(found) & set(names):
         found = [names[int(name)] for name in found]  # bare ids in place of names
     if unknown := sorted(set(found) - set(names)):
         raise ValueError(f"the data has the label {unknown[0]!r}, {model} knows {', '.join(names)}")
     if found == names:
         return split
-    from datasets import Value
+    from datasets import ClassLabel, Features, List
 
+    overlapping = overlapping_names(split) is not None
+    kind = ClassLabel(names=names)
     ids = [names.index(name) for name in found]
-    return split.cast_column("labels", Value("int64")).map(lambda row: {"labels": ids[row["labels"]]})
+
+    def renumbered(row: dict[str, Any]) -> dict[str, Any]:
+        labels = row["labels"]
+        return {"labels": [ids[label] for label in labels] if overlapping else ids[labels]}
+
+    features = Features({**split.features, "labels": List(kind) if overlapping else kind})
+    return split.map(renumbered, features=features)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .inputs import Input
 from .modeling import BiLSTMForSequenceClassification
 from .predictor import Predictor
 
@@ -76,8 +77,8 @@ class Explanation:
         return self.log_odds - self.baseline - sum(word.score for word in self.words)
 
 
-def explain(predictor: Predictor, text: str, label: str | None = None) -> Explanation:
-    """Say which words of ``text`` spoke for and against ``label``, and how strongly.
+def explain(predictor: Predictor, item: Input, label: str | None = None) -> Explanation:
+    """Say which words of a text spoke for and against ``label``, and how strongly.
 
     What the predictor reads is explained: with truncation ``"cut"`` the beginning of a long text; with ``"windows"``
     all of it, scores and log-odds averaged over the windows in proportion to their tokens, in time that grows with
@@ -85,11 +86,12 @@ def explain(predictor: Predictor, text: str, label: str | None = None) -> Explan
 
     Args:
         predictor: The model with its tokenizer.
-        text: The text.
+        item: The text; or a mapping from column to value, whose text columns, joined, are what is explained, and whose
+            other columns stay as they are.
         label: One of ``predictor.labels``; ``None`` is the likeliest.
 
     Raises:
-        TypeError: the text is not a string.
+        TypeError: the item is neither a string nor a mapping.
         ValueError: the text is empty, or too long where ``truncation="error"``; the label is none of the model's; or
             the encoder does not take embeddings in place of token ids.
     """
@@ -100,7 +102,12 @@ def explain(predictor: Predictor, text: str, label: str | None = None) -> Explan
         raise ValueError(
             f"label is {label!r}, which the model does not know: the nearest are {', '.join(near)}"
         )
-    prediction = predictor.predict([text])[0]
+    text = predictor.inputs.text(item, 0)
+    beside = {
+        name: torch.from_numpy(values).to(model.device)
+        for name, values in predictor.inputs.beside([item]).items()
+    }
+    prediction = predictor.predict([item])[0]
     label = prediction.top(1)[0].label if label is None else label
     index = predictor.labels.index(label)
     encoder = predictor.encoder
@@ -121,7 +128,7 @@ def explain(predictor: Predictor, text: str, label: str | None = None) -> Explan
         )
         shares = np.zeros((len(window), last - first))  # special tokens belong to no word
         shares[before : before + size] = _shares(tokens, spans[first:last])
-        by_word, given_all, given_none = _integrated_gradients(predictor, window, shares, index)
+        by_word, given_all, given_none = _integrated_gradients(predictor, window, shares, index, beside)
         weight = len(window) / whole
         scores[first:last] += weight * by_word
         was_read[first:last] |= shares.any(axis=0)
@@ -190,11 +197,12 @@ def _shares(tokens: np.ndarray, words: np.ndarray) -> np.ndarray:
 
 
 def _integrated_gradients(
-    predictor: Predictor, window: list[int], shares: np.ndarray, label: int
+    predictor: Predictor, window: list[int], shares: np.ndarray, label: int, beside: dict[str, torch.Tensor]
 ) -> tuple[np.ndarray, float, float]:
     """Scores (words,) for a ``window`` of token ids, its log-odds, and those of its baseline.
 
-    ``shares`` (tokens, words) says how much of a token's score goes to each word. A token of no word, special ones
+    ``beside`` (1, columns) is what the model reads beside the text. ``shares`` (tokens, words) says how much of a
+    token's score goes to each word. A token of no word, special ones
     among them, stays as it is in the baseline, so it has no score.
     """
     model = predictor.model
@@ -214,13 +222,15 @@ def _integrated_gradients(
                 for values in ((points + 1) / 2, weights / 2)
             )
             inputs = (baseline + at.to(way.dtype) * way).requires_grad_()
-            total = _log_odds(model, inputs, label).sum()
+            total = _log_odds(model, inputs, label, beside).sum()
             # Unlike backward(), it leaves alone the gradients of the weights, which all threads share.
             slope = torch.autograd.grad(total, inputs)[0]
             gradient += (weight * slope.float()).sum(dim=0, keepdim=True)
         scores = (gradient * way.float()).sum(dim=-1)[0]  # (tokens,)
         with torch.no_grad():
-            given_all, given_none = _log_odds(model, torch.cat([embeddings, baseline]), label).tolist()
+            given_all, given_none = _log_odds(
+                model, torch.cat([embeddings, baseline]), label, beside
+            ).tolist()
     return scores.double().cpu().numpy() @ shares, given_all, given_none
 
 
@@ -234,13 +244,19 @@ def _masked(predictor: Predictor, ids: torch.Tensor, embeddings: torch.Tensor) -
     return predictor.model.get_input_embeddings()(torch.full_like(ids, mask)).detach()
 
 
-def _log_odds(model: BiLSTMForSequenceClassification, embeddings: torch.Tensor, label: int) -> torch.Tensor:
+def _log_odds(
+    model: BiLSTMForSequenceClassification,
+    embeddings: torch.Tensor,
+    label: int,
+    beside: dict[str, torch.Tensor],
+) -> torch.Tensor:
     """Log-odds (rows,) of a label, from token embeddings (rows, tokens, size) that need not be those of tokens."""
     mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
     if not isinstance(model.embedder, nn.Embedding):
         # Not by way of model.embed, which takes ids: a hook that swapped embeddings would do so in every thread.
         embeddings = model.embedder(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
-    logits = model(inputs_embeds=embeddings, attention_mask=mask).logits.float()  # (rows, labels)
+    repeated = {name: values.expand(len(embeddings), -1) for name, values in beside.items()}
+    logits = model(inputs_embeds=embeddings, attention_mask=mask, **repeated).logits.float()  # (rows, labels)
     if model.config.problem_type == "multi_label_classification":
         return logits[:, label]
     others = torch.cat([logits[:, :label], logits[:, label + 1 :]], dim=1)

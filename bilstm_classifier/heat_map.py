@@ -10,7 +10,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
-from .plots import _INK, _figure, _save, _short
+from .drawing import INK, new_figure, save_figure, short_name
 
 LONGEST_TEXT = 44
 _ROW, _COLUMN = 0.23, 0.36  # inches
@@ -46,15 +46,15 @@ def plot_heat_map(
             f"the probabilities have the shape {shares.shape}, expected a row a text and a column a label: {expected}"
         )
     width, height = _COLUMN * len(label_names), _ROW * len(texts)
-    figure, axes = _figure(width, height, "")
+    figure, axes = new_figure(width, height, "")
     figure.set_layout_engine("none")
-    axes.set_position((0, 0, 1, 1))  # the cells keep their size: names and title go outside, see _save
+    axes.set_position((0, 0, 1, 1))  # the cells keep their size: names and title go outside, see save_figure
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_yticks(range(len(texts)), [_line(text) for text in texts], fontsize=8.5)
     axes.xaxis.tick_top()
     axes.set_xticks(
         range(len(label_names)),
-        [_short(name) for name in label_names],
+        [short_name(name) for name in label_names],
         fontsize=9,
         rotation=45,
         ha="left",
@@ -69,11 +69,11 @@ def plot_heat_map(
     beside = axes.inset_axes((1 + 0.15 / width, 0, 0.16 / width, 1))
     bar = figure.colorbar(image, cax=beside, format=PercentFormatter(1, decimals=0))
     bar.outline.set_visible(False)
-    beside.tick_params(length=0, labelsize=8.5, labelcolor=_INK)
-    bar.set_label(unit, color=_INK)
+    beside.tick_params(length=0, labelsize=8.5, labelcolor=INK)
+    bar.set_label(unit, color=INK)
     # below, where no slanting name reaches
     axes.set_xlabel(_line(title, longest=200), loc="right", labelpad=8)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _line(text: str, longest: int = LONGEST_TEXT) -> str:

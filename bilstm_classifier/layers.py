@@ -69,6 +69,58 @@ class AttentionPooling(nn.Module):
         return torch.einsum("bt,btd->bd", weights.to(states.dtype), states)
 
 
+class FeaturesBranch(nn.Module):
+    """Columns beside the text -> one vector: numbers with what is missing among them, categories embedded.
+
+    A missing number is 0 (the mean, since numbers come standardised) with a 1 in a second input that says so; category
+    0 is that of any value not seen in training, and of none.
+    """
+
+    def __init__(self, config: BiLSTMConfig):
+        super().__init__()
+        sizes = [len(values) + 1 for values in config.category_columns.values()]
+        self.num_numbers = len(config.number_columns)
+        self.hidden_share = config.features_dropout
+        self.embeddings = nn.ModuleList(nn.Embedding(size, config.category_embedding_size) for size in sizes)
+        width = 2 * self.num_numbers + len(sizes) * config.category_embedding_size
+        self.projection = nn.Linear(width, config.features_hidden_size)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, features: torch.Tensor | None, categories: torch.Tensor | None, like: torch.Tensor
+    ) -> torch.Tensor:
+        """``features`` (batch, numbers), NaN where missing, and ``categories`` (batch, columns) -> (batch, hidden).
+
+        Args:
+            features: ``None`` where all numbers are missing.
+            categories: ``None`` where all are missing.
+            like: A tensor (batch, any) with the dtype and on the device of the answer.
+
+        Raises:
+            ValueError: a tensor of another shape than the config describes.
+        """
+        batch = like.shape[0]
+        if features is None:
+            features = like.new_full((batch, self.num_numbers), float("nan"))
+        if categories is None:
+            categories = torch.zeros(batch, len(self.embeddings), dtype=torch.long, device=like.device)
+        _require_shape("features", features, (batch, self.num_numbers))
+        _require_shape("categories", categories, (batch, len(self.embeddings)))
+        missing = features.isnan()
+        if self.training and self.hidden_share:
+            hidden = torch.rand(batch, 1, device=like.device) < self.hidden_share
+            missing, categories = missing | hidden, categories.masked_fill(hidden, 0)
+        numbers = features.masked_fill(missing, 0)
+        embedded = [table(categories[:, place]) for place, table in enumerate(self.embeddings)]
+        inputs = torch.cat([part.to(like.dtype) for part in (numbers, missing, *embedded)], dim=-1)
+        return self.dropout(torch.relu(self.projection(inputs)))
+
+
+def _require_shape(name: str, found: torch.Tensor, expected: tuple[int, int]) -> None:
+    if tuple(found.shape) != expected:
+        raise ValueError(f"{name} of shape {expected} are needed beside the text, found {tuple(found.shape)}")
+
+
 def real_tokens_first(attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The order that moves each row's real tokens to its front (batch, time), and their number (batch,), at least 1."""
     real = attention_mask.long()

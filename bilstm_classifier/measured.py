@@ -7,6 +7,20 @@ from typing import Any
 
 NAME = "metrics.json of the model"  # push reads it in a temporary folder, whose path helps nobody
 REMEDY = "remove it, or write it again"
+FIGURES = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "f1_micro",
+    "subset_accuracy",
+    "hamming_loss",
+    "without_label",
+    "mean_absolute_error",
+    "calibration_error",
+)
+# Not defined for every test, and then null.
+UNDEFINED_AT_TIMES = ("average_precision_macro", "average_precision_micro", "quadratic_kappa")
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
@@ -35,7 +49,9 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 
 
 def reports(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The reports of ``classification_report`` in what :func:`read_metrics` gives, by split: validation, all tests."""
+    """The reports of ``classification_report`` or ``multi_label_report`` in what :func:`read_metrics` gives, by split:
+    validation, all tests.
+    """
     return {
         split: report
         for split, report in metrics.items()
@@ -62,19 +78,22 @@ def _check_report(split: str, report: Mapping[str, Any]) -> None:
     per_class = report["per_class"]
     if not isinstance(per_class, dict) or not per_class:
         raise ValueError(f"{NAME} has no labels in 'per_class' of {split!r}: {REMEDY}")
-    # a report over labels that overlap has no accuracy
-    figures = {"f1_macro": None} | {
-        name: report[name]
-        for name in ("accuracy", "f1_macro", "precision", "recall", "f1", "calibration_error")
-        if name in report
-    }
+    # macro F1 is in each; a report over labels that overlap has no accuracy
+    figures = {"f1_macro": report.get("f1_macro")}
+    figures |= {name: report[name] for name in FIGURES if name in report}
+    figures |= {name: report[name] for name in UNDEFINED_AT_TIMES if report.get(name) is not None}
     if wrong := [name for name, value in figures.items() if not _is_number(value)]:
         raise ValueError(f"{NAME} has no number for {wrong[0]!r} of {split!r}: {REMEDY}")
     # label by label only the test split is told of
     needed = ("precision", "recall", "f1") if split == "test" else ()
     for label, scores in per_class.items():
         whole = isinstance(scores, dict) and _is_count(scores.get("support"))
-        if not whole or not all(_is_number(scores.get(name)) for name in needed):
+        ranked = scores.get("average_precision") if whole else None
+        if (
+            not whole
+            or not all(_is_number(scores.get(name)) for name in needed)
+            or not (ranked is None or _is_number(ranked))
+        ):
             raise ValueError(f"{NAME} lacks figures of the label {label!r} of {split!r}: {REMEDY}")
 
 

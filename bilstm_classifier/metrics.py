@@ -18,6 +18,8 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+# In place of a predicted id: the model gave no answer.
+UNANSWERED = -1
 _DESCRIPTION = "Accuracy, and precision, recall and F1 averaged over the labels, by support and equally."
 _INPUTS = """
 Args:
@@ -70,9 +72,10 @@ class ClassificationMetric(evaluate.Metric):
         if not len(references):
             raise ValueError("there is nothing to score: predictions and references are empty")
         scores = {"accuracy": float(accuracy_score(references, predictions))}
+        occurring = np.union1d(references, predictions[predictions >= 0])  # no answer (-1) is no class
         for average, suffix in (("weighted", ""), ("macro", "_macro")):
             precision, recall, f1, _ = precision_recall_fscore_support(
-                references, predictions, average=average, zero_division=0
+                references, predictions, labels=occurring, average=average, zero_division=0
             )
             scores |= {
                 f"precision{suffix}": float(precision),
@@ -89,14 +92,16 @@ def classification_report(
 
     Args:
         labels: True label ids, ``(texts,)``, each an index into ``label_names``.
-        predictions: Predicted label ids, ``(texts,)``.
+        predictions: Predicted label ids, ``(texts,)``; -1 where a model gave no answer, which is wrong, but none of
+            another class.
         label_names: The name of each id.
 
     Returns:
         What :class:`ClassificationMetric` computes, and ``per_class`` (for each name ``precision``, ``recall``,
         ``f1`` and ``support``, its number of texts) and ``confusion_matrix`` (rows are true labels, columns are
         predicted ones, both in the order of ``label_names``). Plain numbers, ready for JSON. A class without
-        texts is listed with zeros; the macro averages pass over it unless it was predicted.
+        texts is listed with zeros; the macro averages pass over it unless it was predicted. Where some texts got no
+        answer, ``unanswered`` is their share, and they stand in no column of ``confusion_matrix``.
 
     Raises:
         ValueError: the inputs are empty, differ in length, hold ids outside ``label_names``, or a name occurs twice.
@@ -105,13 +110,15 @@ def classification_report(
     if len(set(label_names)) != len(label_names):
         repeated = sorted({name for name in label_names if list(label_names).count(name) > 1})
         raise ValueError(f"label names must differ, found twice: {', '.join(repeated)}")
-    true_ids, predicted_ids = _pairs(labels, predictions, len(label_names))
+    true_ids, predicted_ids = _pairs(labels, predictions, len(label_names), lowest=UNANSWERED)
     ids = np.arange(len(label_names))
+    unanswered = float((predicted_ids == UNANSWERED).mean())
     precision, recall, f1, support = precision_recall_fscore_support(
         true_ids, predicted_ids, labels=ids, average=None, zero_division=0
     )
     return {
         **ClassificationMetric().compute(predictions=predicted_ids, references=true_ids),
+        **({"unanswered": unanswered} if unanswered else {}),
         "per_class": {
             name: {
                 "precision": float(precision[index]),
@@ -202,10 +209,12 @@ def format_report(report: Mapping[str, Any], label_names: Sequence[str]) -> str:
     )
 
 
-def _pairs(labels: ArrayLike, predictions: ArrayLike, num_labels: int) -> tuple[np.ndarray, np.ndarray]:
-    """True and predicted ids (texts,) each, checked."""
+def _pairs(
+    labels: ArrayLike, predictions: ArrayLike, num_labels: int, lowest: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """True and predicted ids (texts,) each, checked; of the latter ``lowest`` is the least that may be."""
     true_ids = _label_ids("labels", labels, num_labels)
-    predicted_ids = _label_ids("predictions", predictions, num_labels)
+    predicted_ids = _label_ids("predictions", predictions, num_labels, lowest)
     if len(true_ids) != len(predicted_ids):
         raise ValueError(
             f"{len(true_ids)} labels and {len(predicted_ids)} predictions: expected one prediction per label"
@@ -213,7 +222,7 @@ def _pairs(labels: ArrayLike, predictions: ArrayLike, num_labels: int) -> tuple[
     return true_ids, predicted_ids
 
 
-def _label_ids(what: str, values: ArrayLike, num_labels: int) -> np.ndarray:
+def _label_ids(what: str, values: ArrayLike, num_labels: int, lowest: int = 0) -> np.ndarray:
     """``values`` as an array of ids (texts,), checked."""
     ids = np.asarray(values)
     if ids.ndim != 1:
@@ -222,8 +231,10 @@ def _label_ids(what: str, values: ArrayLike, num_labels: int) -> np.ndarray:
         raise ValueError(f"there is nothing to score: {what} are empty")
     if not np.issubdtype(ids.dtype, np.integer):
         raise TypeError(f"{what} are of type {ids.dtype}, expected integer label ids")
-    outside = np.flatnonzero((ids < 0) | (ids >= num_labels))
+    outside = np.flatnonzero((ids < lowest) | (ids >= num_labels))
     if outside.size:
         row = int(outside[0])
-        raise ValueError(f"{what}[{row}] is {ids[row]}, expected a label id from 0 to {num_labels - 1}")
+        raise ValueError(
+            f"{what}[{row}] is {ids[row]}, expected a label id from {lowest} to {num_labels - 1}"
+        )
     return ids

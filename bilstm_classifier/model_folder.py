@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .configuration import BiLSTMConfig
     from .modeling import BiLSTMForSequenceClassification
 
+RULES_FILE = "rules.yaml"
 # What is fetched from a repository to load a model: neither code nor pickles.
 LOADED = (
     "config.json",
@@ -30,8 +31,12 @@ LOADED = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    RULES_FILE,
 )
 STAGING = ".save.tmp-"
+RULES_COMMENT = (
+    "Keyword rules. The first that matches a text decides, before the model is asked. Edit freely."
+)
 
 
 def load_model(
@@ -65,6 +70,10 @@ def load_folder(
     model = _load_weights(folder, name, config, dtype, options)
     with _reading("tokenizer", name):
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    if (folder / RULES_FILE).is_file():
+        from .rules import read_rules
+
+        model.rules = read_rules(folder / RULES_FILE, config.label_names)
     return model, tokenizer
 
 
@@ -342,6 +351,10 @@ def write_model(
     }
     with _no_progress_bar():
         model.save_pretrained(folder, state_dict=state, include_embedder=include_embedder)
+    if model.rules is not None:
+        from .rules import write_rules
+
+        write_rules(model.rules, folder / RULES_FILE, RULES_COMMENT)
     tokenizer = copy.deepcopy(tokenizer)
     tokenizer.backend_tokenizer.no_padding()
     if max_length is not None:

@@ -23,7 +23,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from .configuration import BiLSTMConfig
 from .embedder import HUB_OPTIONS, build_embedder, fetch_encoder, load_encoder
-from .layers import AttentionPooling, BiLSTM, real_tokens_first, reorder
+from .layers import AttentionPooling, BiLSTM, FeaturesBranch, real_tokens_first, reorder
 
 _gradients_to_embedder: ContextVar[bool] = ContextVar("gradients_to_embedder", default=False)
 
@@ -49,18 +49,15 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
     def __init__(self, config: BiLSTMConfig):
         super().__init__(config)
         self.num_labels = config.num_labels
+        self.rules: Any = (
+            None  # keyword rules that go before the model; `Predictor` applies them, a pipeline does not
+        )
         self.embedder = build_embedder(config)
         self.lstm = BiLSTM(config)
         self.attention_pooling = AttentionPooling(config.text_size) if config.pooling == "attention" else None
-        self.features_branch = None
-        if config.num_features:
-            self.features_branch = nn.Sequential(
-                nn.Linear(config.num_features, config.features_hidden_size),
-                nn.ReLU(),
-                nn.Dropout(config.dropout),
-            )
+        self.features_branch = FeaturesBranch(config) if config.feature_columns else None
         self.dropout = nn.Dropout(config.dropout)
-        head_size = config.text_size + (config.features_hidden_size if config.num_features else 0)
+        head_size = config.text_size + (config.features_hidden_size if config.feature_columns else 0)
         self.classifier = nn.Linear(head_size, config.num_labels)
         if config.embedder_repo_id is not None:
             # not in the file, but fetched (or an error) by from_pretrained
@@ -228,6 +225,7 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         token_type_ids: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
         features: torch.Tensor | None = None,
+        categories: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         return_dict: bool | None = None,
     ) -> SequenceClassifierOutput | tuple[torch.Tensor, ...]:
@@ -238,7 +236,10 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             attention_mask: 1 for a real token, 0 for padding (batch, time), on either side; all ones if left out.
             token_type_ids: Passed on to an encoder that takes them (batch, time).
             inputs_embeds: The embedder's output computed before (batch, time, embedding), in place of ``input_ids``.
-            features: Numbers beside the text (batch, num_features), required when the config has ``num_features``.
+            features: Standardised numbers beside the text (batch, columns of numbers), NaN for one that is missing;
+                left out where all are.
+            categories: Ids of categories beside the text (batch, columns of categories), 0 for a missing or unknown
+                one; left out where all are.
             labels: Class ids (batch,) or the probabilities of classes (batch, num_labels) that a teacher gave; for a
                 multi-label model 0/1 per label (batch, num_labels).
             return_dict: ``False`` for a tuple.
@@ -270,9 +271,9 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         nothing = attention_mask.sum(dim=1, keepdim=True) == 0  # (batch, 1), rows without a real token
         pooled = pooled.masked_fill(nothing, 0)
         if self.features_branch is not None:
-            pooled = torch.cat([pooled, self.features_branch(self._check_features(features, pooled))], dim=-1)
-        elif features is not None:
-            raise ValueError("features were given, but the model's config has num_features=0")
+            pooled = torch.cat([pooled, self.features_branch(features, categories, pooled)], dim=-1)
+        elif features is not None or categories is not None:
+            raise ValueError("features were given, but the model's config has no feature_columns")
         logits = self.classifier(self.dropout(pooled))  # (batch, num_labels)
         loss = None if labels is None else self._loss(logits, labels)
         if return_dict is False:
@@ -289,13 +290,6 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         if self.config.pooling == "max":
             return states.masked_fill(outside, torch.finfo(states.dtype).min).amax(dim=1)
         return states.masked_fill(outside, 0).sum(dim=1) / lengths.unsqueeze(1).to(states.dtype)
-
-    def _check_features(self, features: torch.Tensor | None, pooled: torch.Tensor) -> torch.Tensor:
-        expected = (pooled.shape[0], self.config.num_features)
-        if features is None or tuple(features.shape) != expected:
-            found = "none" if features is None else tuple(features.shape)
-            raise ValueError(f"features of shape {expected} are needed beside the text, found {found}")
-        return features.to(pooled.dtype)
 
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         logits = logits.float()

@@ -1,7 +1,4 @@
-"""Pictures of a training run and of its data, as PNG files.
-
-Figures are made without pyplot: no backend is chosen, no window opened, no global state touched.
-"""
+"""Pictures of a training run and of its data, as PNG files."""
 
 import math
 import os
@@ -11,20 +8,21 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 from numpy.typing import ArrayLike
 
-from .files import replacing
+from .drawing import (
+    COLOURS,
+    INK,
+    PALE,
+    draw_legend,
+    new_figure,
+    save_figure,
+    short_name,
+    thousands,
+    whole_numbers,
+)
 
-_DPI = 150
-# Okabe and Ito's palette, which colour-blind readers can tell apart: https://jfly.uni-koeln.de/color/
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-_INK = "#222222"
-_PALE = "#8a8a8a"
-_GRID = "#e4e4e4"
-_LONGEST_NAME = 32
 _MOST_CLASSES_WITH_COUNTS = 25
 
 
@@ -46,11 +44,11 @@ def plot_loss_curves(log_history: Sequence[Mapping[str, Any]], path: str | os.Pa
         raise ValueError(
             "the log history holds no finite 'loss' or 'eval_loss' with its 'step': nothing to draw"
         )
-    figure, axes = _figure(8, 4.6, "Loss during training")
+    figure, axes = new_figure(8, 4.6, "Loss during training")
     if training:
         axes.plot(
             *zip(*training.items(), strict=True),
-            color=_COLOURS[0],
+            color=COLOURS[0],
             linewidth=1.6,
             marker="o" if len(training) == 1 else "",
             label="training",
@@ -58,7 +56,7 @@ def plot_loss_curves(log_history: Sequence[Mapping[str, Any]], path: str | os.Pa
     if evaluation:
         axes.plot(
             *zip(*evaluation.items(), strict=True),
-            color=_COLOURS[5],
+            color=COLOURS[5],
             linewidth=1.6,
             marker="o",
             markersize=4 if len(evaluation) <= 40 else 2,
@@ -71,18 +69,18 @@ def plot_loss_curves(log_history: Sequence[Mapping[str, Any]], path: str | os.Pa
             linestyle="none",
             marker="*",
             markersize=15,
-            color=_COLOURS[5],
+            color=COLOURS[5],
             markeredgecolor="white",
             label=f"lowest evaluation loss: {evaluation[best]:.4g} (step {best:,})",
             zorder=3,
         )
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
-    axes.xaxis.set_major_locator(_whole_numbers())
-    axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+    axes.xaxis.set_major_locator(whole_numbers())
+    axes.xaxis.set_major_formatter(FuncFormatter(thousands))
     _draw_epochs(axes, log_history)
-    _draw_legend(axes, columns=3)
-    return _save(figure, path)
+    draw_legend(axes, columns=3)
+    return save_figure(figure, path)
 
 
 def plot_confusion_matrix(
@@ -113,12 +111,12 @@ def plot_confusion_matrix(
     shares = counts / np.maximum(support, 1)  # (labels, labels); a class without texts stays blank
     total = int(counts.sum())
     accuracy = np.trace(counts) / max(total, 1)
-    names = [_short(name) for name in label_names]
+    names = [short_name(name) for name in label_names]
     cell = float(np.clip(7.5 / size, 0.26, 0.95))  # inches
     font = float(np.clip(cell * 20, 6.5, 10.5))
-    figure, axes = _figure(cell * size, cell * size, f"{total:,} texts, accuracy {accuracy:.1%}")
+    figure, axes = new_figure(cell * size, cell * size, f"{total:,} texts, accuracy {accuracy:.1%}")
     figure.set_layout_engine("none")
-    axes.set_position((0, 0, 1, 1))  # the cells keep their size: names and title go outside, see _save
+    axes.set_position((0, 0, 1, 1))  # the cells keep their size: names and title go outside, see save_figure
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     fits = max(map(len, names)) * font * 0.7 < cell * 72
     axes.set_xticks(
@@ -143,9 +141,9 @@ def plot_confusion_matrix(
     beside = axes.inset_axes((1 + 0.15 / (cell * size), 0, 0.18 / (cell * size), 1))
     bar = figure.colorbar(image, cax=beside, format=PercentFormatter(1, decimals=0))
     bar.outline.set_visible(False)
-    beside.tick_params(length=0, labelsize=9, labelcolor=_INK)
-    bar.set_label("share of the true class", color=_INK)
-    return _save(figure, path)
+    beside.tick_params(length=0, labelsize=9, labelcolor=INK)
+    bar.set_label("share of the true class", color=INK)
+    return save_figure(figure, path)
 
 
 def plot_class_distribution(counts: Mapping[str, Mapping[str, int]], path: str | os.PathLike[str]) -> Path:
@@ -170,7 +168,7 @@ def plot_class_distribution(counts: Mapping[str, Mapping[str, int]], path: str |
         np.clip(22 / (len(names) * (len(counts) + 0.6)), 0.06, 0.17 if len(counts) > 1 else 0.26)
     )  # inches
     row = bar * (len(counts) + 0.6)
-    figure, axes = _figure(8, row * len(names) + 1.5, "Texts per class")
+    figure, axes = new_figure(8, row * len(names) + 1.5, "Texts per class")
     places = np.arange(len(names)) * row
     font = min(8.0, bar * 50)
     for index, (split, of_split) in enumerate(counts.items()):
@@ -179,22 +177,22 @@ def plot_class_distribution(counts: Mapping[str, Mapping[str, int]], path: str |
             places + (index - (len(counts) - 1) / 2) * bar,
             values,
             height=bar * 0.9,
-            color=_COLOURS[index % len(_COLOURS)],
+            color=COLOURS[index % len(COLOURS)],
             label=f"{split} ({sum(values):,})",
         )
         if font >= 5:
-            axes.bar_label(bars, [f"{value:,}" for value in values], padding=3, fontsize=font, color=_INK)
-    axes.set_yticks(places, [_short(name) for name in names], fontsize=float(np.clip(row * 40, 5, 10)))
+            axes.bar_label(bars, [f"{value:,}" for value in values], padding=3, fontsize=font, color=INK)
+    axes.set_yticks(places, [short_name(name) for name in names], fontsize=float(np.clip(row * 40, 5, 10)))
     axes.set_ylim(places[-1] + row * 0.6, -row * 0.6)  # the first class on top
     axes.margins(x=0.1)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_locator(_whole_numbers())
-    axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+    axes.xaxis.set_major_locator(whole_numbers())
+    axes.xaxis.set_major_formatter(FuncFormatter(thousands))
     axes.set_xlabel("texts")
-    _draw_legend(axes, columns=4)
-    return _save(figure, path)
+    draw_legend(axes, columns=4)
+    return save_figure(figure, path)
 
 
 def plot_length_distribution(
@@ -218,7 +216,7 @@ def plot_length_distribution(
         raise ValueError("there is no text to draw: expected split -> number of tokens of each text")
     everything = np.concatenate(list(splits.values()))
     cut = float(np.mean(everything > max_length))
-    figure, axes = _figure(
+    figure, axes = new_figure(
         8,
         4.6,
         f"{_share(cut)} of {everything.size:,} texts are longer than {max_length:,} tokens and are cut",
@@ -227,7 +225,7 @@ def plot_length_distribution(
     wide = bool(np.quantile(everything, 0.99) > far)
     edges = _bin_edges(everything, wide)
     for index, (split, values) in enumerate(splits.items()):
-        colour = _COLOURS[index % len(_COLOURS)]
+        colour = COLOURS[index % len(COLOURS)]
         label = f"{split} ({values.size:,} texts, {_share(float(np.mean(values > max_length)))} cut)"
         clipped = np.clip(values, edges[0], edges[-1])
         shares, _ = np.histogram(clipped, edges)
@@ -235,13 +233,13 @@ def plot_length_distribution(
         if index == 0:  # the others would hide it
             axes.stairs(shares / values.size, edges, color=colour, alpha=0.15, fill=True)
     axes.axvline(
-        max_length, color=_INK, linewidth=1.4, linestyle="--", label=f"{max_length:,} tokens are read"
+        max_length, color=INK, linewidth=1.4, linestyle="--", label=f"{max_length:,} tokens are read"
     )
     if wide or max_length > far:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+    axes.xaxis.set_major_formatter(FuncFormatter(thousands))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
     beyond = everything.max() > edges[-1]
     axes.set_xlabel(
@@ -250,8 +248,8 @@ def plot_length_distribution(
     axes.set_ylabel("share of the split's texts")
     axes.margins(x=0.01)
     axes.set_ylim(bottom=0)
-    _draw_legend(axes, columns=2)
-    return _save(figure, path)
+    draw_legend(axes, columns=2)
+    return save_figure(figure, path)
 
 
 def plot_accuracy_by_coverage(
@@ -269,17 +267,19 @@ def plot_accuracy_by_coverage(
     """
     if not curves:
         raise ValueError("there is no curve to draw")
-    figure, axes = _figure(7, 4.4, "Accuracy where the least sure texts are left unanswered")
-    for (name, curve), colour in zip(curves.items(), _COLOURS, strict=False):
+    figure, axes = new_figure(7, 4.4, "Accuracy where the least sure texts are left unanswered")
+    for (name, curve), colour in zip(curves.items(), COLOURS, strict=False):
         shares = [float(share) for share in curve]
-        axes.plot(shares, list(curve.values()), color=colour, linewidth=1.8, marker="o", label=_short(name))
+        axes.plot(
+            shares, list(curve.values()), color=colour, linewidth=1.8, marker="o", label=short_name(name)
+        )
     axes.set_xlabel("share of the texts that is answered")
     axes.set_ylabel("accuracy")
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.invert_xaxis()
-    _draw_legend(axes, len(curves))
-    return _save(figure, path)
+    draw_legend(axes, len(curves))
+    return save_figure(figure, path)
 
 
 def _curve(log_history: Iterable[Mapping[str, Any]], key: str) -> dict[int, float]:
@@ -304,8 +304,8 @@ def _draw_epochs(axes: Axes, log_history: Iterable[Mapping[str, Any]]) -> None:
     above = axes.secondary_xaxis(
         "top", functions=(lambda steps: steps / steps_per_epoch, lambda epochs: epochs * steps_per_epoch)
     )
-    above.set_xlabel("epoch", color=_PALE)
-    above.tick_params(labelsize=9, color=_PALE, labelcolor=_PALE)
+    above.set_xlabel("epoch", color=PALE)
+    above.tick_params(labelsize=9, color=PALE, labelcolor=PALE)
     above.spines["top"].set_visible(False)
 
 
@@ -321,7 +321,7 @@ def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray, cell: floa
             ha="center",
             va="center",
             fontsize=font,
-            color="white" if dark else _INK if counts[row, column] else "#c4c4c4",
+            color="white" if dark else INK if counts[row, column] else "#c4c4c4",
         )
 
 
@@ -334,54 +334,8 @@ def _bin_edges(lengths: np.ndarray, logarithmic: bool) -> np.ndarray:
     return np.arange(1, last + 2 * width, width)
 
 
-def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
-    """An empty figure in the style that all pictures share; sizes in inches."""
-    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=_INK, pad=12)
-    axes.set_axisbelow(True)
-    axes.grid(color=_GRID, linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#b0b0b0")
-    axes.tick_params(labelsize=9, color="#b0b0b0", labelcolor=_INK)
-    axes.xaxis.label.set_color(_INK)
-    axes.yaxis.label.set_color(_INK)
-    return figure, axes
-
-
-def _draw_legend(axes: Axes, columns: int) -> None:
-    """The legend below the axes, where it hides nothing."""
-    axes.figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9, labelcolor=_INK)
-
-
-def _short(name: str) -> str:
-    """``name`` in one line of at most 32 characters, its dollar signs kept from starting a formula."""
-    name = " ".join(str(name).split())
-    if len(name) > _LONGEST_NAME:
-        name = f"{name[:20]}…{name[-11:]}"  # long names often differ at the end
-    return name.replace("$", r"\$")
-
-
 def _share(share: float) -> str:
     """A share in percent, in which a few texts are not none."""
     if share < 0.001:
         return "less than 0.1%" if share else "0%"
     return f"{share:.1%}"
-
-
-def _whole_numbers() -> MaxNLocator:
-    return MaxNLocator(8, integer=True, steps=[1, 2, 5, 10])
-
-
-def _thousands(value: float, _: int) -> str:
-    return f"{value:,.0f}"
-
-
-def _save(figure: Figure, path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {path.parent}, make it first")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.12)
-    return path

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
 
 import numpy as np
 
-from . import decision
+from .decision import Choice, Decision, probabilities
 from .hub import HubOptions, Pushed
+from .inputs import Input, InputReader, chunks
 from .windows import EncodedText, TextEncoder, Truncation, check_text, max_length_of
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Texts are taken in chunks: enough to sort by length within, little enough to hold.
-CHUNK_TEXTS = 2048
-CHUNK_CHARACTERS = 2_000_000
 # Padded tokens a batch with batch_size="auto": benchmarks/batch_size.py shows where more gains nothing.
 BATCH_TOKENS = {"cpu": 4_096, "cuda": 131_072}
 
@@ -43,12 +41,15 @@ class TextPrediction:
     """What the model says of one text.
 
     Attributes:
-        labels: The labels chosen: one, or those with a probability of at least one half when labels overlap.
+        labels: The labels chosen: one (none where a model that may answer "unknown" does), or those that reach their
+            threshold when labels overlap.
         probabilities: Probability by label, in the order of the model's ``id2label``.
         tokens: Tokens of the text.
         tokens_read: Tokens of it that the model read.
         unsure: Whether the likeliest label is less likely than the bound that the model was shipped with
             (``unsure_below`` of its config); ``False`` where it has none.
+        stage: Number, from 1, of the cascade's stage that chose the label; 0 where none did.
+        keyword: The keyword whose rule chose the label; empty where none did.
     """
 
     labels: tuple[str, ...]
@@ -56,6 +57,15 @@ class TextPrediction:
     tokens: int
     tokens_read: int
     unsure: bool = False
+    stage: int = 0
+    keyword: str = ""
+
+    @property
+    def reason(self) -> str:
+        """What chose the label where it was not the likelihood, in words; empty where it was."""
+        if self.keyword:
+            return f"the keyword {self.keyword!r}"
+        return f"stage {self.stage}" if self.stage else ""
 
     def top(self, k: int) -> list[Prediction]:
         """The ``k`` likeliest labels, the likeliest first."""
@@ -95,7 +105,11 @@ class Predictor:
         self.tokenizer = tokenizer
         self.batch_size = batch_size
         self.max_length = max_length_of(tokenizer, model.config.max_tokens)
-        self.encoder = TextEncoder(tokenizer.backend_tokenizer, self.max_length, truncation)
+        self.encoder = TextEncoder(
+            tokenizer.backend_tokenizer, self.max_length, truncation, model.config.lemmas
+        )
+        self.inputs = InputReader.of(model.config)
+        self.decision = Decision.of(model.config, model.rules)
         self._pad_token_id = tokenizer.pad_token_id or 0
         self._origin: tuple[str, HubOptions] | None = None  # where it was loaded from, if it was
 
@@ -145,7 +159,7 @@ class Predictor:
         predictor._origin = (str(Path(source).expanduser()), options)
         return predictor
 
-    def explain(self, text: str, label: str | None = None) -> "Explanation":
+    def explain(self, text: Input, label: str | None = None) -> "Explanation":
         """Which words of ``text`` spoke for and against a label, the likeliest if none is given.
 
         Arguments, method and errors: see :func:`bilstm_classifier.explain.explain`.
@@ -188,38 +202,52 @@ class Predictor:
         """Names of the labels, in the order of ``id2label``."""
         return self.model.config.label_names
 
-    def predict(self, texts: Iterable[str]) -> list[TextPrediction]:
+    def predict(self, texts: Iterable[Input]) -> list[TextPrediction]:
         """Classify ``texts``, in their order.
 
-        Raises:
-            TypeError: ``texts`` is a single string, or an item is not a string.
-            ValueError: an item is empty, or too long where ``truncation="error"``; the message names it by number.
-        """
-        return list(self.iter_predict(_checked(texts)))
+        Args:
+            texts: Strings; or, for a model that reads several columns, mappings from column to value. A column that is
+                not given is missing; a string is a text without any columns beside it.
 
-    def predict_proba(self, texts: Iterable[str]) -> np.ndarray:
+        Raises:
+            TypeError: ``texts`` is a single string, or an item is neither a string nor a mapping.
+            ValueError: an item is empty, or too long where ``truncation="error"``, or holds a value that cannot be
+                read; the message names it by number.
+        """
+        return list(self.iter_predict(self._checked(texts)))
+
+    def predict_proba(self, texts: Iterable[Input]) -> np.ndarray:
         """Probabilities of ``texts``: float32 (texts, labels), columns in ``id2label`` order. Raises as ``predict``."""
-        rows = [scores for scores, _ in self._score(_checked(texts))]
+        rows = [scores for scores, _, _ in self._score(self._checked(texts))]
         return np.stack(rows) if rows else np.zeros((0, len(self.labels)), dtype=np.float32)
 
-    def iter_predict(self, texts: Iterable[str]) -> Iterator[TextPrediction]:
+    def iter_predict(self, texts: Iterable[Input]) -> Iterator[TextPrediction]:
         """Like ``predict``, but yields results while ``texts``, which may be endless, are being read.
 
         An error in an item comes when the chunk of texts that holds it is due: what was yielded before stays valid.
         """
-        problem_type = self.model.config.problem_type
         bound = self.model.config.unsure_below or 0.0
-        for scores, text in self._score(texts):
-            chosen = tuple(self.labels[index] for index in decision.chosen_labels(scores, problem_type))
+        for scores, text, choice in self._score(texts):
+            chosen = tuple(self.labels[index] for index in choice.labels)
             by_label = dict(zip(self.labels, scores.tolist(), strict=True))
             unsure = bool(scores.max() < bound)
-            yield TextPrediction(chosen, by_label, text.tokens, text.tokens_read, unsure)
+            yield TextPrediction(chosen, by_label, text.tokens, text.tokens_read, unsure, *choice[1:])
 
-    def _score(self, texts: Iterable[str]) -> Iterator[tuple[np.ndarray, EncodedText]]:
+    def _checked(self, texts: Iterable[Input]) -> Iterable[Input]:
+        """``texts``, all looked at before any is classified where they are at hand already."""
         _require_several(texts)
+        if isinstance(texts, Sequence):
+            for index, text in enumerate(texts):
+                self.inputs.text(text, index)
+        return texts
+
+    def _score(self, items: Iterable[Input]) -> Iterator[tuple[np.ndarray, EncodedText, Choice]]:
+        _require_several(items)
         total = cut = 0
-        for chunk in _chunks(texts):
-            encoded = self.encoder.encode(chunk, first_index=total)
+        for chunk in chunks(items):
+            texts = [self.inputs.text(item, index) for index, item in enumerate(chunk, total)]
+            beside = self.inputs.beside(chunk, total)
+            encoded = self.encoder.encode(texts, first_index=total)
             for index, text in enumerate(encoded, total):
                 if not text.tokens:
                     raise ValueError(
@@ -227,7 +255,8 @@ class Predictor:
                     )
             total += len(chunk)
             cut += sum(text.tokens_read < text.tokens for text in encoded)
-            yield from zip(self._probabilities(encoded), encoded, strict=True)
+            scores = self._probabilities(encoded, beside)
+            yield from zip(scores, encoded, self.decision.choose(scores, texts), strict=True)
         if cut:
             logger.warning(
                 "%d of %d texts are longer than the %d tokens that the model reads: only their beginning was read "
@@ -237,18 +266,22 @@ class Predictor:
                 self.max_length,
             )
 
-    def _probabilities(self, encoded: Sequence[EncodedText]) -> np.ndarray:
-        """Probabilities (texts, labels): the mean over each text's windows, in proportion to their tokens."""
+    def _probabilities(self, encoded: Sequence[EncodedText], beside: dict[str, np.ndarray]) -> np.ndarray:
+        """Probabilities (texts, labels): the mean over each text's windows, in proportion to their tokens.
+
+        ``beside`` are ``features`` and ``categories`` (texts, columns), which all windows of a text share.
+        """
         windows = [window for text in encoded for window in text.windows]
         owners = np.repeat(np.arange(len(encoded)), [len(text.windows) for text in encoded])
         weights = np.array([len(window) for window in windows], dtype=np.float32)
-        scores = decision.probabilities(self._logits(windows), self.model.config.problem_type)
+        logits = self._logits(windows, {name: values[owners] for name, values in beside.items()})
+        scores = probabilities(logits, self.model.config.problem_type)
         sums = np.zeros((len(encoded), scores.shape[1]), dtype=np.float32)
         np.add.at(sums, owners, scores * weights[:, None])
         return sums / np.bincount(owners, weights=weights).astype(np.float32)[:, None]
 
-    def _logits(self, windows: list[list[int]]) -> np.ndarray:
-        """Logits (windows, labels), computed in batches of windows of like length."""
+    def _logits(self, windows: list[list[int]], beside: dict[str, np.ndarray]) -> np.ndarray:
+        """Logits (windows, labels), computed in batches of windows of like length; ``beside`` (windows, columns)."""
         import torch
 
         device = self.model.device.type
@@ -260,7 +293,10 @@ class Predictor:
             size = max(1, budget // longest) if self.batch_size == "auto" else self.batch_size
             batch = order[start : start + size]
             try:
-                logits[batch] = self._forward([windows[index] for index in batch])
+                logits[batch] = self._forward(
+                    [windows[index] for index in batch],
+                    {name: values[batch] for name, values in beside.items()},
+                )
             except torch.OutOfMemoryError:
                 if self.batch_size != "auto" or len(batch) == 1:
                     raise
@@ -270,7 +306,7 @@ class Predictor:
             start += size
         return logits
 
-    def _forward(self, windows: list[list[int]]) -> np.ndarray:
+    def _forward(self, windows: list[list[int]], beside: dict[str, np.ndarray]) -> np.ndarray:
         import torch
 
         longest = max(len(window) for window in windows)
@@ -279,16 +315,16 @@ class Predictor:
         for row, window in enumerate(windows):
             input_ids[row, : len(window)] = window
             attention_mask[row, : len(window)] = 1
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, **beside}
         with torch.inference_mode():
             output = self.model(
-                input_ids=torch.from_numpy(input_ids).to(self.model.device),
-                attention_mask=torch.from_numpy(attention_mask).to(self.model.device),
+                **{name: torch.from_numpy(values).to(self.model.device) for name, values in inputs.items()}
             )
         return output.logits.float().cpu().numpy()
 
 
 def get_predictions(
-    news: str | Iterable[str],
+    news: Input | Iterable[Input],
     model: "Predictor | str | Path | tuple[Any, Any] | None" = None,
     *,
     top_k: int | None = None,
@@ -297,15 +333,17 @@ def get_predictions(
     """The category of a text, or of each of several.
 
     Args:
-        news: A text or an iterable of texts.
+        news: A text or an iterable of texts. For a model that reads several columns, each may be a mapping from column
+            to value.
         model: A :class:`Predictor`, a pair of model and tokenizer, a folder or a Hub id; ``None`` is the model in the
             package, which needs no network. Models loaded here stay loaded.
         top_k: Give the ``k`` likeliest labels with their probabilities in place of a name.
         return_probabilities: Give the probability of every label in place of a name.
 
     Returns:
-        For a text: the label's name (for a model whose labels overlap, a list of names); a list of ``top_k``
-        :class:`Prediction`; or a dict from label to probability. For several texts: a list of these, in their order.
+        For a text: the label's name (``"unknown"`` from a model that may answer so; for a model whose labels overlap, a
+        list of names); a list of ``top_k`` :class:`Prediction`; or a dict from label to probability. For several texts:
+        a list of these, in their order.
 
     Raises:
         TypeError: something that is not a string.
@@ -316,9 +354,11 @@ def get_predictions(
         raise ValueError("top_k and return_probabilities were both given: choose one")
     if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
         raise ValueError(f"top_k is {top_k!r}: expected a whole number of 1 or more")
-    single = isinstance(news, (str, bytes)) or not isinstance(news, Iterable)
-    several: Any = [news] if single else news
-    texts = _checked(several)  # said before seconds go into loading a model
+    single = isinstance(news, (str, bytes, Mapping)) or not isinstance(news, Iterable)
+    texts: Any = [news] if single else news
+    for index, text in enumerate(texts if isinstance(texts, Sequence) else ()):
+        if not isinstance(text, Mapping):
+            check_text(text, index)  # said before seconds go into loading a model
     predictor = _predictor_for(model)
 
     def answer(prediction: TextPrediction) -> Any:
@@ -326,13 +366,15 @@ def get_predictions(
             return prediction.top(top_k)
         if return_probabilities:
             return prediction.probabilities
-        overlapping = predictor.model.config.problem_type == "multi_label_classification"
-        return list(prediction.labels) if overlapping else prediction.labels[0]
+        if predictor.decision.overlapping:
+            return list(prediction.labels)
+        return prediction.labels[0] if prediction.labels else UNKNOWN
 
     answers = [answer(prediction) for prediction in predictor.iter_predict(texts)]
     return answers[0] if single else answers
 
 
+UNKNOWN = "unknown"  # what a model answers of whose stages none claims the text
 DEFAULT_MODEL = Path(str(resources.files(__package__) / "default_model"))
 _loaded: dict[str, Predictor] = {}
 _loading = threading.Lock()
@@ -354,29 +396,6 @@ def _predictor_for(model: Any) -> Predictor:
         return _loaded[key]
 
 
-def _checked(texts: Iterable[str]) -> Iterable[str]:
-    """``texts``, all looked at before any is classified where they are at hand already."""
-    _require_several(texts)
-    if isinstance(texts, Sequence):
-        for index, text in enumerate(texts):
-            check_text(text, index)
-    return texts
-
-
 def _require_several(texts: Any) -> None:
     if isinstance(texts, (str, bytes, Mapping, Set)) or not isinstance(texts, Iterable):
         raise TypeError(f"texts is a {type(texts).__name__}: expected a list or another iterable of strings")
-
-
-def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Lists of at most ``CHUNK_TEXTS`` texts and about ``CHUNK_CHARACTERS`` characters."""
-    chunk: list[str] = []
-    characters = 0
-    for text in texts:
-        chunk.append(text)
-        characters += len(text) if isinstance(text, str) else 0
-        if len(chunk) == CHUNK_TEXTS or characters >= CHUNK_CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk

@@ -33,6 +33,18 @@ class DataSettings:
         [], "column(s) with the text, joined in this order; found by name if left out"
     )
     label_column: str | None = _option(None, "column with the label; found by name if left out")
+    label_columns: list[str] = _option(
+        [], "for overlapping labels in a column each, called after them: those columns"
+    )
+    multi_label: bool = _option(False, "labels overlap: a text may have several, or none")
+    ordered_labels: bool = _option(
+        False, "the classes are steps in their order, such as stars: the distance of an error is measured too"
+    )
+    number_columns: list[str] = _option([], "columns of numbers that are read beside the text")
+    category_columns: list[str] = _option([], "columns of categories that are read beside the text")
+    group_column: str | None = _option(
+        None, "rows with one value here, such as one author, stay on one side of a split that is cut"
+    )
     class_names: list[str] = _option(
         [], "names of the classes, where the label column holds bare numbers from 0"
     )
@@ -44,6 +56,10 @@ class DataSettings:
     validation_size: float = _option(0.1, "share of the training rows held out to watch over training")
     min_samples: int = _option(2, "classes with fewer training rows are dropped and named")
     split_seed: int = _option(42, "seed of the splits")
+    balance: Literal["none", "up", "down"] = _option(
+        "none",
+        "of the training rows: repeat those of small classes (`up`), or leave out those of large ones (`down`)",
+    )
     damaged_copies: float = _option(
         0.0, "share of the training rows of which a copy with typing errors is trained on too"
     )
@@ -63,16 +79,22 @@ class ModelSettings:
         "pretrained encoder: Hub id or folder; `default_model` is the one in the package; none to learn an embedding",
     )
     embedder_revision: str | None = _option(None, "branch, tag or commit of the encoder on the Hub")
-    continue_training: bool = _option(
-        False,
-        "go on from all weights of an embedder that is a model of this package, not from its encoder alone "
-        "(its head is kept where the labels are the same)",
+    init_from: str | None = _option(
+        None,
+        "start from a trained model of this package, folder or Hub id: its tokenizer, shape and weights; its head, and "
+        "its columns beside the text, are kept where they are the same",
     )
+    init_revision: str | None = _option(None, "branch, tag or commit of that model on the Hub")
     tokenizer: Literal["embedder", "characters", "words"] = _option(
         "embedder", "`embedder` (the encoder's own), or `characters` or `words` of the texts"
     )
     max_vocabulary: int = _option(20_000, "most entries of a `characters` or `words` vocabulary")
     max_length: int = _option(256, "tokens read of a text, special tokens included")
+    cleaning: list[str] = _option(
+        [],
+        "steps that `characters` or `words` go through: lower_case, links, punctuation, digits, stop_words, lemmas",
+    )
+    cleaning_language: str | None = _option(None, "language of the stop words and lemmas: `en` or `ru`")
     embedding_size: int = _option(128, "width of a learned embedding")
     freeze_embedder: bool = _option(True, "keep the encoder as it is")
     unfreeze_last_layers: int = _option(0, "train this many last layers of a frozen encoder all the same")
@@ -86,11 +108,30 @@ class ModelSettings:
         "mean", "`mean`, `max`, `last` or `attention`"
     )
     dropout: float = _option(0.5, "dropout between LSTM layers and before the head")
+    features_hidden_size: int = _option(64, "units of the dense branch over columns beside the text")
+    category_embedding_size: int = _option(8, "width of the embedding of a column of categories")
+    features_dropout: float = _option(
+        0.2,
+        "share of the rows whose columns beside the text are hidden in training: they may be missing later",
+    )
     class_weights: Literal["none", "balanced", "sqrt"] = _option(
         "none", "`none`, `balanced` (in inverse proportion to class size) or `sqrt` (its root)"
     )
     sure_accuracy: float = _option(
         0.95, "answers less likely than where validation reaches this accuracy are called unsure"
+    )
+    decision: Literal["likeliest", "cascade"] = _option(
+        "likeliest", "of a single label: the likeliest, or one-vs-rest stages fitted on the validation split"
+    )
+    unclaimed: Literal["likeliest", "unknown"] = _option(
+        "likeliest", "what a text gets that no stage of a cascade claims"
+    )
+    claim_precision: float = _option(
+        0.9, "with `unclaimed` unknown: share of right answers that each stage of the cascade must reach"
+    )
+    rules_precision: float = _option(
+        0.0,
+        "mine keyword rules that are right in this share of the training texts, as a first stage; 0 for none",
     )
     early_stopping_patience: int = _option(0, "stop after this many evaluations without progress; 0 to go on")
     include_embedder: bool = _option(
@@ -171,7 +212,7 @@ def load_recipe(name_or_path: str | Path | None) -> Recipe:
 
 
 def _sections(path: Path) -> dict[str, Mapping[str, Any]]:
-    content = _read_yaml(path)
+    content = read_yaml(path)
     if not isinstance(content, Mapping) or not set(content) <= set(SECTIONS):
         found = ", ".join(map(str, content)) if isinstance(content, Mapping) else _kind_name(content)
         raise ValueError(f"{path} holds {found}: expected the sections {', '.join(SECTIONS)}")
@@ -184,7 +225,8 @@ def _sections(path: Path) -> dict[str, Mapping[str, Any]]:
     return sections
 
 
-def _read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds. ValueError where it is none."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -201,10 +243,10 @@ def _read_yaml(path: Path) -> Any:
 
 def _settings(kind: type[Settings], values: Mapping[str, Any], where: str) -> Settings:
     kinds = get_type_hints(kind)  # and not the types of fields(kind), which HfArgumentParser changes
-    _require_known(values, list(kinds), where, f"one of {', '.join(kinds)}")
+    require_known(values, list(kinds), where, f"one of {', '.join(kinds)}")
     for name, value in values.items():
-        if not _fits(value, kinds[name]):
-            raise ValueError(f"{where}: {name} is {value!r}, expected {_expectation(kinds[name])}")
+        if not fits(value, kinds[name]):
+            raise ValueError(f"{where}: {name} is {value!r}, expected {expectation(kinds[name])}")
     try:
         return kind(**values)
     except ValueError as error:
@@ -215,11 +257,12 @@ def _training_arguments(values: Mapping[str, Any], where: str) -> dict[str, Any]
     from transformers import TrainingArguments
 
     known = [item.name for item in fields(TrainingArguments)]
-    _require_known(values, known, where, "an argument of transformers.TrainingArguments")
+    require_known(values, known, where, "an argument of transformers.TrainingArguments")
     return dict(values)
 
 
-def _require_known(values: Mapping[str, Any], known: Sequence[str], where: str, expected: str) -> None:
+def require_known(values: Mapping[str, Any], known: Sequence[str], where: str, expected: str) -> None:
+    """Raise ValueError where ``values`` have a key that is not ``known``; the message names the nearest that is."""
     for key in map(str, values):
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
@@ -227,7 +270,8 @@ def _require_known(values: Mapping[str, Any], known: Sequence[str], where: str, 
             raise ValueError(f"{where}: unknown key {key!r}, expected {expected}{hint}")
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value from YAML is of the type of a setting."""
     if get_origin(kind) is Literal:
         return value in get_args(kind)
     if get_origin(kind) is list:
@@ -237,7 +281,8 @@ def _fits(value: Any, kind: Any) -> bool:
     return False
 
 
-def _expectation(kind: Any) -> str:
+def expectation(kind: Any) -> str:
+    """What to write for a setting of this type, for a message."""
     if get_origin(kind) is Literal:
         return f"one of {', '.join(get_args(kind))}"
     if get_origin(kind) is list:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .files import write_text
 from .thresholds import precision_bound
@@ -31,8 +32,6 @@ from .thresholds import precision_bound
 if TYPE_CHECKING:
     from scipy.sparse import csc_matrix
 
-RULES_FILE = "rules.yaml"
-RULES_FILE = "rules.yaml"  # in the folder of a model
 # What the data stage puts between the columns of a text: no phrase goes across it.
 BREAK = "[SEP]"
 LONGEST_PHRASE = 3
@@ -85,6 +84,10 @@ class Rules:
                     raise ValueError(
                         f"the keyword {keyword!r} stands under {owner.label!r} and under {rule.label!r}: keep one"
                     )
+
+    def __str__(self) -> str:
+        counts = [f"{len(rule.words)} for {rule.label}" for rule in self.rules]
+        return f"{sum(len(rule.words) for rule in self.rules)} keywords ({', '.join(counts) or 'none'})"
 
     def match(self, text: str) -> Match | None:
         """What the first matching rule says of ``text``, with its keyword that comes first there; None if none does.
@@ -218,6 +221,42 @@ def mine_rules(
         if chosen:
             rules.append((bound, Rule(name, tuple(names[candidates[number]] for number in chosen))))
     return Rules(tuple(rule for _, rule in sorted(rules, key=lambda found: -found[0])))
+
+
+def prune_rules(
+    rules: Rules,
+    texts: Sequence[str],
+    labels: ArrayLike,
+    predicted: ArrayLike,
+    label_names: Sequence[str],
+) -> Rules:
+    """Without the keywords that are right less often than the model on the texts that they claim: those of validation.
+
+    One at a time, the most harmful first, since what it claimed may then be another's. What no text of the split has
+    stays. Source: Fürnkranz & Widmer 1994, "Incremental reduced error pruning".
+
+    Args:
+        rules: As mined from the training split.
+        texts: Of the validation split.
+        labels: True label ids (texts,).
+        predicted: Label ids that the model chooses without rules (texts,), -1 for none.
+        label_names: The name of each id.
+    """
+    true, without = np.asarray(labels), np.asarray(predicted) == np.asarray(labels)
+    names = list(label_names)
+    while True:
+        harm: Counter[Match] = Counter()
+        for place, match in enumerate(rules.match_many(texts)):
+            if match is not None:
+                harm[match] += int(without[place]) - int(names.index(match.label) == true[place])
+        worst = max(harm, key=lambda match: (harm[match], match), default=None)
+        if worst is None or harm[worst] <= 0:
+            return rules
+        left = [
+            Rule(rule.label, tuple(word for word in rule.words if (rule.label, word) != worst))
+            for rule in rules.rules
+        ]
+        rules = Rules(tuple(rule for rule in left if rule.words))
 
 
 def _check_mining(

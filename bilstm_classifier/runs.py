@@ -3,16 +3,19 @@
 import hashlib
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import yaml
 
 from .files import write_text
+from .hub import HubOptions
 from .recipe import CardSettings, DataSettings, ModelSettings, load_recipe
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
     from transformers import TrainingArguments
+
+    from .configuration import BiLSTMConfig
 
 SETTINGS_FILE = "recipe.yaml"
 SPLITS_FILE = "splits.sha256"
@@ -48,7 +51,7 @@ def claim(
         if key not in OF_THE_PLACE and value != plain.get(key, value)
     }
     settings = {"data": asdict(data), "model": asdict(model), "training": training}
-    rows = _fingerprint(splits)
+    rows = fingerprint_of(splits)
     if (folder / SETTINGS_FILE).is_file():
         before = yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")) or {}
         _compare(folder, before, settings, rows)
@@ -63,8 +66,8 @@ def claim(
 
 
 def hub_sources(data: DataSettings, model: ModelSettings) -> list[str]:
-    """Which of data set and embedder are repositories on the Hub: seen from elsewhere, ``a/b`` may be a folder too."""
-    sources = (data.dataset, model.embedder)
+    """Which sources of a run are repositories on the Hub: seen from elsewhere, ``a/b`` may be a folder too."""
+    sources = (data.dataset, model.embedder, model.init_from)
     return [
         source
         for source in sources
@@ -72,16 +75,43 @@ def hub_sources(data: DataSettings, model: ModelSettings) -> list[str]:
     ]
 
 
-def data_settings(folder: str | Path | None, dataset: str) -> DataSettings:
-    """How to read ``dataset``: as the run in ``folder`` did, if it was trained on it, else by the defaults."""
+def data_settings(
+    folder: str | Path | None, dataset: str, config: "BiLSTMConfig | None" = None, **hub: Unpack[HubOptions]
+) -> DataSettings:
+    """How to read ``dataset``: as the run in ``folder`` did, if it was trained on it.
+
+    Else the columns are those that a model with ``config`` reads, and the rest is as by default. The text column of a
+    model of one is looked for in the data, which ``hub`` says how to reach: another with a usual name serves as well.
+
+    Raises:
+        ValueError: the recipe of the run, or the data, cannot be read.
+        OSError: there are no such data, or they cannot be reached.
+    """
     if folder is not None and (path := Path(folder) / SETTINGS_FILE).is_file():
         recorded = load_recipe(path).data
-        if recorded.dataset is not None and _same(recorded.dataset, dataset):
+        if recorded.dataset is not None and is_same_source(recorded.dataset, dataset):
             return recorded
-    return replace(DataSettings(), dataset=dataset)
+    settings = replace(DataSettings(), dataset=dataset)
+    if config is None:
+        return settings
+    texts = list(config.text_columns or ())
+    if len(texts) == 1:
+        from .sources import open_source
+
+        reach: HubOptions = {**hub, "revision": None}  # that of the model
+        columns = open_source(dataset, **reach).splits["train"].columns
+        texts = texts if texts[0] in columns else []
+    return replace(
+        settings,
+        text_columns=texts,
+        number_columns=config.number_columns,
+        category_columns=list(config.category_columns),
+        multi_label=config.problem_type == "multi_label_classification",
+    )
 
 
-def _same(first: str, second: str) -> bool:
+def is_same_source(first: str, second: str) -> bool:
+    """Whether two names are of one data set: the same Hub id, or one file or folder."""
     return first == second or Path(first).resolve() == Path(second).resolve()
 
 
@@ -108,10 +138,10 @@ def _compare(folder: Path, before: dict[str, Any], settings: dict[str, Any], row
         )
 
 
-def _fingerprint(splits: "DatasetDict") -> str:
-    """A hash of the texts and labels of all splits, in their order."""
+def fingerprint_of(splits: "DatasetDict") -> str:
+    """A hash of the rows of all splits, in their order."""
     digest = hashlib.sha256()
     for name in sorted(splits):
         for batch in splits[name].iter(batch_size=1000):
-            digest.update(repr((name, batch["text"], batch["labels"])).encode("utf-8", "surrogatepass"))
+            digest.update(repr((name, *batch.values())).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

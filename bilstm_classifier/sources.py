@@ -33,6 +33,8 @@ SPLIT_NAMES = {
 }
 _FILE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 _FILE = re.compile(rf"(.*?)({'|'.join(map(re.escape, _FILE_SUFFIXES))})(?:\.gz)?", re.IGNORECASE)
+# Of which a folder may hold one a class; a text or a JSON file in it may as well be about the data.
+_TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 Place = str
@@ -118,8 +120,8 @@ def _names_a_path(source: str | Path) -> bool:
 
 
 def _open_folder(folder: Path, expected_columns: Sequence[str]) -> Source:
-    """A folder with ``train.csv``, ``dev.jsonl``, ``test-00000-of-00002.parquet``..., or one file alone."""
-    found = [path for path in sorted(folder.iterdir()) if path.is_file() and _FILE.fullmatch(path.name)]
+    """A folder with ``train.csv``, ``dev.jsonl``, ``test-00000-of-00002.parquet``..., one file, or a file a class."""
+    found = [path for path in sorted(folder.iterdir()) if path.is_file() and name_and_suffix(path)[1]]
     shards: dict[str, list[Path]] = {}
     for path in found:
         first_word = re.split(r"[-_.]", path.name.lower(), maxsplit=1)[0]
@@ -127,15 +129,33 @@ def _open_folder(folder: Path, expected_columns: Sequence[str]) -> Source:
             shards.setdefault(SPLIT_NAMES[first_word], []).append(path)
     if not shards and (folder / "data").is_dir():  # the layout of a data set cloned from the Hub
         return _open_folder(folder / "data", expected_columns)
-    if not shards and len(found) == 1:
-        shards = {"train": found}
+    if not shards:
+        tables = [path for path in found if name_and_suffix(path)[1] in _TABLE_SUFFIXES]
+        if len(tables) > 1:
+            from .class_files import open_class_files
+
+            return Source(str(folder), {"train": open_class_files(tables, expected_columns)})
+        if len(tables or found) == 1:
+            shards = {"train": tables or found}
     if "train" not in shards:
         listed = ", ".join(path.name for path in sorted(folder.iterdir())[:10]) or "nothing"
         raise ValueError(
-            f"{folder}: expected a folder saved by datasets, or files called train.*, validation.*, test.* "
-            f"({', '.join(_FILE_SUFFIXES)}); it holds {listed}"
+            f"{folder}: expected a folder saved by datasets, files called train.*, validation.*, test.* "
+            f"({', '.join(_FILE_SUFFIXES)}), or one a class, called after it ({', '.join(_TABLE_SUFFIXES)}); it holds "
+            f"{listed}"
         )
     return Source(str(folder), {name: _file_split(paths, expected_columns) for name, paths in shards.items()})
+
+
+def name_and_suffix(path: Path) -> tuple[str, str]:
+    """A file's name without suffixes, and the one that says what it holds; none where that is no data to read."""
+    match = None if path.name.startswith(".") else _FILE.fullmatch(path.name)
+    return (match[1], match[2].lower()) if match else (path.name, "")
+
+
+def place_in(table: Table, number: int) -> Place:
+    """Where row ``number`` of a file stands, for a message."""
+    return f"{table.path}, {'line' if table.format in ('csv', 'text', 'jsonl') else 'row'} {number}"
 
 
 def _file_split(paths: Sequence[Path], expected_columns: Sequence[str]) -> Split:
@@ -151,9 +171,8 @@ def _file_split(paths: Sequence[Path], expected_columns: Sequence[str]) -> Split
 
     def rows(columns: Sequence[str]) -> Iterator[tuple[Place, dict[str, Any]]]:
         for table in tables:
-            unit = "line" if table.format in ("csv", "text", "jsonl") else "row"
             for number, row in table.rows():
-                yield f"{table.path}, {unit} {number}", row
+                yield place_in(table, number), row
 
     return Split(first.columns, rows, _parquet_class_names(first) if first.format == "parquet" else {})
 
@@ -265,10 +284,12 @@ def _dataset_split(dataset: datasets.Dataset, where: str) -> Split:
 def _class_names(features: datasets.Features) -> dict[str, tuple[str, ...]]:
     import datasets
 
+    # a list of labels has the names of its items
+    kinds = {column: getattr(feature, "feature", feature) for column, feature in features.items()}
     return {
-        column: tuple(feature.names)
-        for column, feature in features.items()
-        if isinstance(feature, datasets.ClassLabel) and feature.names is not None
+        column: tuple(kind.names)
+        for column, kind in kinds.items()
+        if isinstance(kind, datasets.ClassLabel) and kind.names is not None
     }
 
 

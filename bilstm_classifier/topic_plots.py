@@ -12,18 +12,8 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 from sklearn.metrics import precision_recall_curve
 
-from .plots import (
-    _COLOURS,
-    _DPI,
-    _GRID,
-    _INK,
-    _MOST_CLASSES_WITH_COUNTS,
-    _PALE,
-    _draw_legend,
-    _figure,
-    _save,
-    _short,
-)
+from .drawing import COLOURS, DPI, GRID, INK, PALE, draw_legend, new_figure, save_figure, short_name
+from .plots import _MOST_CLASSES_WITH_COUNTS
 
 _MARKERS = "osD^vPX"  # one more than colours, so that pairs of both come again late
 _THRESHOLDS = np.linspace(0, 1, 201)
@@ -62,13 +52,13 @@ def plot_co_occurrence(
     shares = counts / np.maximum(support, 1)[:, None]  # (labels, labels)
     np.fill_diagonal(shares, np.nan)
     highest = max(0.05, np.nanmax(shares, initial=0))
-    names = [_short(name) for name in label_names]
+    names = [short_name(name) for name in label_names]
     cell = float(np.clip(7.5 / size, 0.3, 0.95))  # inches
     font = float(np.clip(cell * 20, 7, 10.5))
-    figure, axes = _figure(cell * size, cell * size, "Labels that occur together")
+    figure, axes = new_figure(cell * size, cell * size, "Labels that occur together")
     figure.set_layout_engine("none")
-    axes.set_position((0, 0, 1, 1))  # the cells keep their size: names and title go outside, see _save
-    axes.set_facecolor(_GRID)  # the diagonal
+    axes.set_position((0, 0, 1, 1))  # the cells keep their size: names and title go outside, see save_figure
+    axes.set_facecolor(GRID)  # the diagonal
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=highest)
     axes.set_xticks(range(size), names, fontsize=font, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(size), names, fontsize=font)
@@ -84,9 +74,9 @@ def plot_co_occurrence(
     beside = axes.inset_axes((1 + 0.15 / (cell * size), 0, 0.18 / (cell * size), 1))
     bar = figure.colorbar(image, cax=beside, format=PercentFormatter(1, decimals=0))
     bar.outline.set_visible(False)
-    beside.tick_params(length=0, labelsize=9, labelcolor=_INK)
-    bar.set_label("share of the row's texts", color=_INK)
-    return _save(figure, path)
+    beside.tick_params(length=0, labelsize=9, labelcolor=INK)
+    bar.set_label("share of the row's texts", color=INK)
+    return save_figure(figure, path)
 
 
 def plot_thresholds(
@@ -123,44 +113,42 @@ def plot_thresholds(
     columns = min(size, 4 if size <= 12 else 6)
     rows = -(-size // columns)
     figure = Figure(
-        figsize=(2.1 * columns, 1.75 * rows + 0.8), dpi=_DPI, layout="constrained", facecolor="white"
+        figsize=(2.1 * columns, 1.75 * rows + 0.8), dpi=DPI, layout="constrained", facecolor="white"
     )
     FigureCanvasAgg(figure)
     figure.suptitle(
-        "F1 of each label by its threshold", x=0.01, ha="left", fontsize=12, fontweight="bold", color=_INK
+        "F1 of each label by its threshold", x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK
     )
-    figure.supxlabel("threshold", fontsize=9, color=_INK)
-    figure.supylabel("F1", fontsize=9, color=_INK)
+    figure.supxlabel("threshold", fontsize=9, color=INK)
+    figure.supylabel("F1", fontsize=9, color=INK)
     charts = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for index, name in enumerate(label_names):
         axes = charts[index]
         _style_small(axes)
-        title = _short(name)
-        axes.set_title(title, loc="left", fontsize=8 if len(title) <= 24 else 6.5, color=_INK, pad=15)
+        title = short_name(name)
+        axes.set_title(title, loc="left", fontsize=8 if len(title) <= 24 else 6.5, color=INK, pad=15)
         if not truth[:, index].any():
-            axes.text(0.5, 0.5, "in no text", ha="center", va="center", fontsize=8, color=_PALE)
+            axes.text(0.5, 0.5, "in no text", ha="center", va="center", fontsize=8, color=PALE)
             continue
         precision, recall, bounds = precision_recall_curve(truth[:, index], probabilities[:, index])
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)  # (bounds + 1,), the last is 0
-        axes.plot(_THRESHOLDS, f1[np.searchsorted(bounds, _THRESHOLDS)], color=_COLOURS[0], linewidth=1.4)
+        axes.plot(_THRESHOLDS, f1[np.searchsorted(bounds, _THRESHOLDS)], color=COLOURS[0], linewidth=1.4)
         reached = float(f1[np.searchsorted(bounds, chosen[index])])
-        axes.axvline(chosen[index], color=_COLOURS[5], linewidth=0.9)
-        axes.plot(
-            chosen[index], reached, marker="o", markersize=5, color=_COLOURS[5], markeredgecolor="white"
-        )
+        axes.axvline(chosen[index], color=COLOURS[5], linewidth=0.9)
+        axes.plot(chosen[index], reached, marker="o", markersize=5, color=COLOURS[5], markeredgecolor="white")
         axes.text(
             0,
             1.04,
             f"F1 {reached:.2f} from {chosen[index]:.2f} on",
             fontsize=8,
-            color=_COLOURS[5],
+            color=COLOURS[5],
             transform=axes.transAxes,
         )
     for axes in charts[size:]:
         axes.set_visible(False)
     for axes in charts[max(size - columns, 0) : size]:  # above a gap in the last row too
         axes.tick_params(labelbottom=True)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_per_class_f1(systems: Mapping[str, Mapping[str, float]], path: str | os.PathLike[str]) -> Path:
@@ -182,7 +170,7 @@ def plot_per_class_f1(systems: Mapping[str, Mapping[str, float]], path: str | os
         raise ValueError("there is no F1 to draw: expected system -> label -> F1")
     names = sorted(found, key=lambda name: -float(np.mean(found[name])))
     row = float(np.clip(11 / len(names), 0.22, 0.38))  # inches
-    figure, axes = _figure(8, row * len(names) + 1.6, "F1 of each label")
+    figure, axes = new_figure(8, row * len(names) + 1.6, "F1 of each label")
     apart = min(0.22, 0.7 / len(systems))  # rows, so that equal ones do not hide one another
     for place, name in enumerate(names):
         axes.plot(
@@ -199,23 +187,23 @@ def plot_per_class_f1(systems: Mapping[str, Mapping[str, float]], path: str | os
             markersize=6.5,
             markeredgecolor="white",
             markeredgewidth=0.8,
-            color=_COLOURS[index % len(_COLOURS)],
-            label=f"{_short(system)} (mean {np.mean(list(by_label.values())):.3f})"
+            color=COLOURS[index % len(COLOURS)],
+            label=f"{short_name(system)} (mean {np.mean(list(by_label.values())):.3f})"
             if by_label
-            else _short(system),
+            else short_name(system),
         )
     lowest = min(map(min, found.values()))
     axes.set_xlim(max(-0.01, lowest - 0.05), min(1.01, max(map(max, found.values())) + 0.05))
     axes.set_yticks(
-        range(len(names)), [_short(name) for name in names], fontsize=float(np.clip(row * 34, 7, 10))
+        range(len(names)), [short_name(name) for name in names], fontsize=float(np.clip(row * 34, 7, 10))
     )
     axes.set_ylim(len(names) - 0.4, -0.6)  # the first label on top
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("F1")
-    _draw_legend(axes, columns=min(len(systems), 3))
-    return _save(figure, path)
+    draw_legend(axes, columns=min(len(systems), 3))
+    return save_figure(figure, path)
 
 
 def _write_counts(axes: Axes, counts: np.ndarray, depth: np.ndarray, cell: float) -> None:
@@ -235,7 +223,7 @@ def _write_counts(axes: Axes, counts: np.ndarray, depth: np.ndarray, cell: float
             ha="center",
             va="center",
             fontsize=font,
-            color="white" if dark else _INK if own or counts[row, column] else "#c4c4c4",
+            color="white" if dark else INK if own or counts[row, column] else "#c4c4c4",
         )
 
 
@@ -244,8 +232,8 @@ def _style_small(axes: Axes) -> None:
     axes.set_ylim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
     axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
-    axes.grid(color=_GRID, linewidth=0.8)
+    axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#b0b0b0")
-    axes.tick_params(labelsize=8, color="#b0b0b0", labelcolor=_INK)
+    axes.tick_params(labelsize=8, color="#b0b0b0", labelcolor=INK)

@@ -1,46 +1,41 @@
 """From a recipe to the folder of a trained model: Trainer, checkpoints, curves, figures."""
 
-import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import (
     EarlyStoppingCallback,
     HfArgumentParser,
-    PreTrainedTokenizerFast,
     Trainer,
+    TrainerCallback,
     TrainingArguments,
     set_seed,
 )
 
 from . import plots
-from .augmentation import with_damaged_copies
-from .building import build_classifier, build_tokenizer
-from .calibration import LEAST_TEXTS, fit_temperature, unsure_bound
+from .calibration import calibrate
 from .card import write_card
 from .checkpoints import MarkComplete, last_complete
-from .data import load_dataset_dict
-from .decision import probabilities
-from .embedding_store import EmbeddingStore, StoredCollator
-from .evaluation import TextCollator, compute_metrics, encode_split, evaluate_model
+from .deciding import fit_decision
+from .encoding import label_names
+from .evaluation import compute_metrics_of, draw_report, evaluate_model
 from .files import write_text
-from .hub import HubOptions, require_access
+from .hub import require_access
 from .model_folder import save_model
 from .modeling import BiLSTMForSequenceClassification
+from .preparation import Prepared, draw_data, load_splits, prepare
 from .publishing import push_model
 from .recipe import CardSettings, DataSettings, ModelSettings, load_recipe
 from .runs import claim, hub_sources
-from .teacher import check_teacher, with_teacher
 
-if TYPE_CHECKING:
-    from datasets import DatasetDict
+__all__ = ["load_splits", "make_trainer", "parse_settings", "prepare", "run_training", "train_model"]
 
 logger = logging.getLogger(__name__)
 
@@ -124,32 +119,24 @@ def run_training(
     args.save_total_limit = max(args.save_total_limit or LEAST_CHECKPOINTS, LEAST_CHECKPOINTS)
     args.remove_unused_columns = False
     args.dataloader_pin_memory = args.device.type == "cuda"
-    _check_early_stopping(model, args)
+    check_early_stopping(model, args)
     output_dir = Path(args.output_dir)
     set_seed(args.seed)
-    splits = load_splits(data, token=args.hub_token)
-    if absent := [name for name in ("train", "validation", "test") if name not in splits]:
-        raise ValueError(f"the data has no split {absent[0]!r}: give --{absent[0]}_size a share above 0")
-    tokenizer = build_tokenizer(model, splits["train"], args.hub_token)
-    classifier = build_classifier(model, tokenizer, splits["train"], args.hub_token)
-    if (limit := classifier.config.max_tokens) is not None and model.max_length > limit:
-        raise ValueError(
-            f"max_length is {model.max_length}, but {model.embedder} reads {limit} tokens at most: "
-            f"give --max_length {limit}"
-        )
-    if model.cache_embeddings and (not classifier.embedder_is_frozen or model.unfreeze_last_layers):
-        raise ValueError(
-            "cache_embeddings needs a wholly frozen --embedder: its output must not change in training"
-        )
-    check_teacher(np.asarray(splits["train"]["labels"]), data.teacher_share, args.label_smoothing_factor)
+    prepared = prepare(data, model, args)
+    classifier = prepared.build_classifier(model)
     # no sooner: settings or data that cannot be used must leave the folder free
-    claim(output_dir, data, model, args, card or CardSettings(), splits)
-    trainer = _trainer(classifier, tokenizer, splits, data, model, args)
+    claim(output_dir, data, model, args, card or CardSettings(), prepared.splits)
+    draw_data(prepared, output_dir, model.max_length)
+    if model.cache_embeddings:
+        prepared.store_embeddings(classifier, model, args)
+    trainer = make_trainer(prepared, model, args, classifier=classifier, callbacks=[MarkComplete()])
     trainer.train(resume_from_checkpoint=_resume_point(output_dir))
-    temperature = _calibrate(classifier, trainer, model.sure_accuracy)
+    logits, labels, places = predict_validation(trainer)
+    temperature = calibrate(classifier, logits, labels, model.sure_accuracy)
+    fit_decision(classifier, model, logits / (temperature or 1.0), labels, places, prepared, output_dir)
     save_model(
         classifier,
-        tokenizer,
+        prepared.tokenizer,
         output_dir,
         max_length=model.max_length,
         dtype=getattr(torch, model.save_dtype),
@@ -158,7 +145,7 @@ def run_training(
     if any("loss" in entry or "eval_loss" in entry for entry in trainer.state.log_history):
         plots.plot_loss_curves(trainer.state.log_history, output_dir / "loss_curves.png")
     about = {"temperature": temperature, "hub_sources": hub_sources(data, model)}
-    metrics = _report(output_dir, trainer, splits, args, about)
+    metrics = _report(output_dir, trainer, prepared, args, about)
     write_card(output_dir)
     shutil.rmtree(output_dir / "embeddings", ignore_errors=True)
     logger.info('the model is in %s: bilstm-classifier predict --model %s "..."', output_dir, output_dir)
@@ -178,7 +165,8 @@ def run_training(
     return metrics
 
 
-def _check_early_stopping(model: ModelSettings, args: TrainingArguments) -> None:
+def check_early_stopping(model: ModelSettings, args: TrainingArguments) -> None:
+    """Raise ValueError where early stopping lacks an argument that it needs."""
     wanted = {
         "--load_best_model_at_end": args.load_best_model_at_end,
         "--metric_for_best_model": args.metric_for_best_model,
@@ -194,25 +182,6 @@ def _bfloat16_is_fast() -> bool:
     return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
-def load_splits(data: DataSettings, **hub: Unpack[HubOptions]) -> "DatasetDict":
-    """The data that ``data`` describes, with the splits ``train``, ``validation`` and ``test``."""
-    reach: HubOptions = {**hub, "revision": data.dataset_revision}
-    if not data.dataset:
-        raise ValueError("no data: give --dataset (a Hub id, a file or a folder)")
-    return load_dataset_dict(
-        data.dataset,
-        text_columns=data.text_columns or None,
-        label_column=data.label_column,
-        label_names=data.class_names or None,
-        config_name=data.dataset_config,
-        test_size=data.test_size,
-        validation_size=data.validation_size,
-        seed=data.split_seed,
-        min_samples=data.min_samples,
-        **reach,
-    )
-
-
 def _resume_point(output_dir: Path) -> str | None:
     checkpoint = last_complete(output_dir)
     if checkpoint is not None:
@@ -220,101 +189,43 @@ def _resume_point(output_dir: Path) -> str | None:
     return None if checkpoint is None else str(checkpoint)
 
 
-def _trainer(
-    classifier: BiLSTMForSequenceClassification,
-    tokenizer: PreTrainedTokenizerFast,
-    splits: "DatasetDict",
-    data: DataSettings,
+def make_trainer(
+    prepared: Prepared,
     model: ModelSettings,
     args: TrainingArguments,
+    *,
+    classifier: BiLSTMForSequenceClassification | None = None,
+    model_init: Callable[..., BiLSTMForSequenceClassification] | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Trainer:
-    train = splits["train"]
-    if data.teacher_share:
-        logger.info("fitting the linear teacher on %d training rows", len(train))
-        train = with_teacher(train, data.teacher_share, args.seed)
-    if data.damaged_copies:
-        train = with_damaged_copies(train, data.damaged_copies, data.damage_rate, args.seed)
-    encoded = {
-        name: encode_split(split, tokenizer, model.max_length)
-        for name, split in (("train", train), ("validation", splits["validation"]))
-    }
-    _draw_data(Path(args.output_dir), splits, encoded, model.max_length)
-    collator: Any = TextCollator(tokenizer.pad_token_id or 0)
-    if model.cache_embeddings:
-        rows = [ids for split in encoded.values() for ids in split["input_ids"]]
-        key = hashlib.sha256(json.dumps([model.embedder, model.embedder_revision, rows]).encode()).hexdigest()
-        classifier.to(args.device)
-        store = EmbeddingStore.build(
-            classifier, rows, Path(args.output_dir) / "embeddings", key=key, bf16=bool(args.bf16)
-        )
-        collator = StoredCollator(store)
-        start = 0
-        for name, split in encoded.items():
-            indices = np.arange(start, start + len(split))
-            encoded[name] = split.remove_columns("input_ids").add_column("index", indices)
-            start += len(split)
-    callbacks: list[Any] = [MarkComplete()]
-    if model.early_stopping_patience:
-        callbacks.append(EarlyStoppingCallback(model.early_stopping_patience))
+    """The Trainer of what was prepared, for ``classifier`` or for what ``model_init`` makes anew for each trial."""
+    early = [EarlyStoppingCallback(model.early_stopping_patience)] if model.early_stopping_patience else []
     return Trainer(
         model=classifier,
+        model_init=model_init,
         args=args,
-        train_dataset=encoded["train"],
-        eval_dataset=encoded["validation"],
-        data_collator=collator,
-        compute_metrics=compute_metrics,
-        callbacks=callbacks,
+        train_dataset=prepared.encoded["train"],
+        eval_dataset=prepared.encoded["validation"],
+        data_collator=prepared.collator,
+        compute_metrics=compute_metrics_of(prepared.splits["train"]),
+        callbacks=[*callbacks, *early],
     )
 
 
-def _calibrate(
-    classifier: BiLSTMForSequenceClassification, trainer: Trainer, sure_accuracy: float
-) -> float | None:
-    """Fold the validation split's temperature into the head, and note below which probability answers are unsure.
-
-    Folded in, so that a bare pipeline gives calibrated probabilities too.
-
-    Returns:
-        The temperature; ``None`` where there are too few texts to tell it.
-    """
-    output = trainer.predict(trainer.eval_dataset)
-    logits, labels = output.predictions, output.label_ids
-    config = classifier.config
-    if len(labels) < LEAST_TEXTS:
-        logger.info(
-            "not calibrated: %d texts to validate on, %d are needed; no answer is called unsure",
-            len(labels),
-            LEAST_TEXTS,
-        )
-        return None
-    temperature = fit_temperature(logits, labels, config.problem_type)
-    with torch.no_grad():
-        classifier.classifier.weight.div_(temperature)
-        classifier.classifier.bias.div_(temperature)
-    if config.problem_type == "single_label_classification":
-        scores = probabilities(logits / temperature, config.problem_type)
-        config.unsure_below = unsure_bound(scores, labels, sure_accuracy)
-    bound = config.unsure_below
-    unsure = "no answer is called unsure" if bound is None else f"answers below {bound:.3f} are unsure"
-    logger.info("calibrated: temperature %.3f; %s", temperature, unsure)
-    return temperature
-
-
-def _draw_data(output_dir: Path, splits: "DatasetDict", encoded: dict[str, Any], max_length: int) -> None:
-    names = splits["train"].features["labels"].names
-    counts = {
-        split: dict(zip(names, np.bincount(rows["labels"], minlength=len(names)).tolist(), strict=True))
-        for split, rows in splits.items()
-    }
-    plots.plot_class_distribution(counts, output_dir / "classes.png")
-    lengths = {split: np.asarray(rows["tokens"]) for split, rows in encoded.items()}
-    plots.plot_length_distribution(lengths, max_length, output_dir / "lengths.png")
+def predict_validation(trainer: Trainer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the validation split: logits (texts, labels), labels as the model is trained on them, and places in it."""
+    rows: Any = trainer.eval_dataset
+    rows = rows.select(np.argsort(rows["length"], kind="stable"))
+    trainer.args.train_sampling_strategy = "random"  # grouping would hide the order of the rows
+    output = trainer.predict(rows)
+    return output.predictions, output.label_ids, np.asarray(rows["place"])
 
 
 def _report(
-    output_dir: Path, trainer: Trainer, splits: "DatasetDict", args: TrainingArguments, about: dict[str, Any]
+    output_dir: Path, trainer: Trainer, prepared: Prepared, args: TrainingArguments, about: dict[str, Any]
 ) -> dict[str, Any]:
-    """Evaluate the model as it was saved; write ``metrics.json``, ``about`` in it, and the confusion matrix."""
+    """Evaluate the model as it was saved; write ``metrics.json``, ``about`` in it, and pictures of the test."""
+    splits = prepared.splits
     metrics: dict[str, Any] = {
         "steps": trainer.state.global_step,
         "epochs": trainer.state.epoch,
@@ -323,9 +234,6 @@ def _report(
     }
     for split in ("validation", "test"):
         metrics[split] = evaluate_model(output_dir, splits[split], batch_size=args.per_device_eval_batch_size)
-    names = splits["test"].features["labels"].names
-    plots.plot_confusion_matrix(
-        metrics["test"]["confusion_matrix"], names, output_dir / "confusion_matrix.png"
-    )
+    draw_report(metrics["test"], label_names(splits["test"]), output_dir)
     write_text(output_dir / "metrics.json", json.dumps(metrics, ensure_ascii=False, indent=2))
     return metrics

@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from tokenizers import Tokenizer
 
+from .normalizing import Lemmatizer, mended
+
 Truncation = Literal["cut", "windows", "error"]
 DEFAULT_MAX_LENGTH = 512
 # A longer text is tokenized in pieces of about this many characters, so that a text of any size needs little memory.
@@ -41,12 +43,21 @@ class TextEncoder:
         max_length: The longest window, special tokens included.
         truncation: What happens to a longer text: ``"cut"`` reads its beginning, ``"windows"`` reads all of it in
             overlapping windows, ``"error"`` refuses it.
+        lemmas: The language in which the model reads lemmas in place of words, a setting of the model; ``None`` where
+            it reads the words as they are. See :class:`bilstm_classifier.normalizing.Lemmatizer`.
 
     Raises:
-        ValueError: an unknown ``truncation``, or a ``max_length`` with no room for a token.
+        ImportError: ``lemmas`` is given, and simplemma is not installed.
+        ValueError: an unknown ``truncation`` or language, or a ``max_length`` with no room for a token.
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int, truncation: Truncation = "cut"):
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_length: int,
+        truncation: Truncation = "cut",
+        lemmas: str | None = None,
+    ):
         if truncation not in get_args(Truncation):
             raise ValueError(
                 f"truncation is {truncation!r}: expected one of {', '.join(get_args(Truncation))}"
@@ -54,6 +65,7 @@ class TextEncoder:
         self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._lemmatizer = None if lemmas is None else Lemmatizer(lemmas)
         # the special tokens before and after each window
         self.prefix, self.suffix = _special_tokens(self._tokenizer)
         self.truncation = truncation
@@ -84,31 +96,36 @@ class TextEncoder:
         """Where the first ``count`` tokens of ``text`` stand in it, special ones not counted.
 
         Returns:
-            First and last character, exclusive, of each token (count, 2), and how many characters were looked at.
+            First and last character, exclusive, of each token (count, 2), and how many characters were looked at. A
+            token of a lemma stands where the word in the text does.
         """
         offsets: list[tuple[int, int]] = []
         done = 0
         for piece in _pieces(text):
             if len(offsets) >= count:
                 break
-            mended = _mended(piece)
-            places = [
-                done
-            ]  # of the mended characters: two surrogates in the text may have become one character
-            for character in mended:
+            whole = mended(piece)
+            places = [done]  # of the mended characters: a pair of surrogates may have become one of them
+            for character in whole:
                 pair = ord(character) > 0xFFFF and ord(text[places[-1]]) <= 0xFFFF
                 places.append(places[-1] + (2 if pair else 1))
-            encoding = self._tokenizer.encode(mended, add_special_tokens=False)
-            offsets += [(places[start], places[end]) for start, end in encoding.offsets]
+            starts = ends = places
+            if self._lemmatizer:
+                whole, first, last = self._lemmatizer.aligned(whole)
+                starts, ends = [places[place] for place in first], [places[place] for place in last]
+            encoding = self._tokenizer.encode(whole, add_special_tokens=False)
+            offsets += [(starts[start], ends[end]) for start, end in encoding.offsets]
             done += len(piece)
         return np.array(offsets[:count]), done
 
     def _encode_batch(self, texts: list[str]) -> list[Any]:
+        if self._lemmatizer:
+            texts = [self._lemmatizer(mended(text)) for text in texts]
         try:
             return self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         except (TypeError, UnicodeEncodeError):  # lone surrogates have no UTF-8 form
             return self._tokenizer.encode_batch_fast(
-                [_mended(text) for text in texts], add_special_tokens=False
+                [mended(text) for text in texts], add_special_tokens=False
             )
 
     def _encode_long(self, text: str, index: int) -> EncodedText:
@@ -173,11 +190,6 @@ def _pieces(text: str) -> list[str]:
         pieces.append(piece)
         start += len(piece)
     return pieces
-
-
-def _mended(text: str) -> str:
-    """``text`` with surrogate pairs joined and lone surrogates replaced by U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

@@ -246,12 +246,154 @@ def test_overlapping_labels(make):
     assert "Accuracy" not in rows_of(again)
 
 
-def test_a_learned_embedding_and_features_beside_the_text(make, tmp_path, word_tokenizer):
-    model = tiny_model(embedder=False, num_features=4)
-    card = text_of(save_model(model, word_tokenizer, tmp_path / "learned", max_length=32))
+RANKED = {"culture": 0.9444, "science": 0.7111, "sports": None}
+OVER_LABELS = {
+    "f1_micro": 0.7777,
+    "average_precision_macro": 0.8222,
+    "average_precision_micro": 0.8333,
+    "subset_accuracy": 0.6111,
+    "hamming_loss": 0.1234,
+    "labels_per_text": {"true": 1.4, "chosen": 1.3},
+    "without_label": 0.0525,
+    "per_class": {
+        label: {**PER_CLASS[label], "average_precision": ranked} for label, ranked in RANKED.items()
+    },
+    "co_occurrence": [[1]],
+}
+
+
+def overlapping_report(**changes):
+    without = ("accuracy", "accuracy_by_coverage", "confusion_matrix")
+    return {key: value for key, value in report().items() if key not in without} | OVER_LABELS | changes
+
+
+def test_figures_of_overlapping_labels(make):
+    folder = make(
+        metrics(test=overlapping_report(), validation=overlapping_report(average_precision_macro=None)),
+        recipe(),
+        pictures=["co_occurrence.png", "thresholds.png"],
+        problem_type="multi_label_classification",
+    )
+    card = text_of(folder)
+    rows = rows_of(card)
+    assert rows["Subset accuracy"] == ["0.611", "0.611"]
+    assert rows["Micro F1"] == ["0.778", "0.778"]
+    assert rows["Macro average precision"] == ["0.822", ""]
+    assert rows["Micro average precision"] == ["0.833", "0.833"]
+    assert rows["Hamming loss"] == ["0.123", "0.123"]
+    assert rows["label"] == ["precision", "recall", "F1", "average precision", "texts"]
+    assert rows["culture"] == ["0.911", "0.822", "0.864", "0.944", "1,200"]
+    assert rows["sports"] == ["0.555", "0.667", "0.606", "–", "7"]
+    assert "5.2% got no label" in card
+    assert "- средняя точность (average precision) в среднем по меткам: 0,822" in card
+    assert "](co_occurrence.png)" in card
+    assert "](thresholds.png)" in card
+    found = values(ModelCard(card))
+    assert found["test", "average_precision", "macro"] == 0.8222
+    assert found["test", "hamming_loss", None] == 0.1234
+    assert ("test", "accuracy", None) not in found
+    assert check_card(card, "models") == {"errors": [], "warnings": []}
+    assert list(_measured(folder)) == ["test"]
+
+
+def test_no_label_was_true_of_a_text(make):
+    nowhere = {label: {**scores, "average_precision": None} for label, scores in PER_CLASS.items()}
+    undefined = overlapping_report(
+        average_precision_macro=None, average_precision_micro=None, per_class=nowhere
+    )
+    card = text_of(make(metrics(test=undefined), recipe(), problem_type="multi_label_classification"))
+    assert not [metric for _, metric, _ in values(ModelCard(card)) if metric == "average_precision"]
+    assert "Macro average precision" not in rows_of(card)
+    assert rows_of(card)["sports"][3] == "–"
+    assert "None" not in card.replace("top_k=None", "")
+
+
+@pytest.mark.parametrize("kappa", [0.5432, None])
+def test_figures_of_labels_in_an_order(make, kappa):
+    found = report(mean_absolute_error=0.4567, quadratic_kappa=kappa, ranked_probability_score=0.1)
+    card = text_of(make(metrics(test=found), recipe(), ordered_labels=True))
+    assert rows_of(card)["Mean absolute error, in steps"] == ["0.457", ""]
+    assert values(ModelCard(card))["test", "mae", None] == 0.4567
+    assert "The labels are steps, from culture up to sports." in card
+    assert "- средняя ошибка в ступенях (MAE): 0,457" in card
+    assert ("Quadratic kappa" in rows_of(card)) == (kappa is not None)
+    kappas = [item for item in ModelCard(card).data.eval_results if item.metric_type == "cohen_kappa"]
+    assert [(item.metric_value, item.metric_args) for item in kappas] == [
+        (0.5432, {"weights": "quadratic"})
+    ] * bool(kappa)
+    assert check_card(card, "models") == {"errors": [], "warnings": []}
+
+
+def test_thresholds_are_told_in_both_languages(make):
+    settings = {"problem_type": "multi_label_classification", "thresholds": [0.35, 0.5, 0.1234]}
+    card = text_of(make(metrics(test=overlapping_report()), recipe(), **settings))
+    english, russian = card.split("## По-русски")
+    assert "culture 0.35, science 0.5, sports 0.1234.\n" in english
+    assert "those that reach their threshold are chosen" in english
+    assert "A bare `pipeline` gives the probabilities and not these decisions" in english
+    assert "the thresholds were set and the best state of the model was chosen on it" in english
+    assert "culture 0,35; science 0,5; sports 0,1234.\n" in russian
+    assert "`pipeline` сам по себе даёт вероятности, но не эти решения" in russian
+    plain = text_of(make(name="plain", problem_type="multi_label_classification"))
+    assert "those of one half or more are chosen" in plain
+    assert "threshold" not in plain
+
+
+@pytest.mark.parametrize("unclaimed", ["likeliest", "unknown"])
+def test_a_cascade_is_told_in_both_languages(make, unclaimed):
+    stages = [{"label": "sports", "threshold": 0.8}, {"label": "culture", "threshold": 0.25}]
+    card = text_of(make(cascade=stages, unclaimed=unclaimed))
+    english, russian = card.split("## По-русски")
+    assert "likelier: sports 0.8, culture 0.25.\n" in english
+    assert "вероятнее: sports 0,8; culture 0,25.\n" in russian
+    assert ("gets its likeliest label" in english) == (unclaimed == "likeliest")
+    assert ("gets no label: it is unknown" in english) == (unclaimed == "unknown")
+    assert ("any text gets one of them" in english) == (unclaimed == "likeliest")
+    assert ("любой текст получит одну из них" in russian) == (unclaimed == "likeliest")
+    assert "A bare `pipeline`" in english
+    assert "`pipeline` сам по себе" in russian
+
+
+NUMBER = {"kind": "number", "mean": 2.0, "std": 1.0, "low": 0.0, "high": 9.0, "log": True}
+COLUMNS = [
+    {"name": "view_count", **NUMBER},
+    {"name": "раздел", "kind": "category", "values": ["музыка", "игры"]},
+]
+
+
+def test_columns_beside_the_text(make):
+    card = text_of(make(feature_columns=COLUMNS, text_columns=["title", "description"]))
+    rows = rows_of(card)
+    assert rows["a text is"] == ["the columns title, description, joined in this order"]
+    assert rows["numbers beside the text"] == ["view_count"]
+    assert rows["categories beside the text"] == ["раздел"]
+    call = (
+        'predictor.predict([{"title": "...", "description": "...", "view_count": 10, "раздел": "музыка"}])[0]'
+    )
+    assert call in card
+    english, russian = card.split("## По-русски")
+    assert "A bare `pipeline` reads\nthe text alone" in english
+    assert "Кроме текста модель читает столбцы: view_count, раздел." in russian
+    assert "`pipeline` сам по себе читает только текст" in russian
+
+
+def test_the_code_of_a_card_with_many_columns_can_be_run(make):
+    columns = [{"name": f"column {number}", **NUMBER} for number in range(12)]
+    card = text_of(make(feature_columns=columns))
+    blocks = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    for block in blocks:
+        compile(block, "card", "exec")
+    assert '    "text": "...",\n    "column 0": 10,\n' in blocks[0]
+
+
+def test_a_learned_embedding_and_no_columns_beside_the_text(make, tmp_path, word_tokenizer):
+    card = text_of(
+        save_model(tiny_model(embedder=False), word_tokenizer, tmp_path / "learned", max_length=32)
+    )
     assert "a learned embedding, 60 x 12" in card
-    assert "needs 4 numbers beside each text" in card
-    assert "pipeline(" not in card
+    assert 'predictor.predict(["A text to classify"])[0]' in card
+    for word in ("beside the text", "Cascade", "Thresholds", "| a text is", "Кроме текста"):
+        assert word not in card
 
 
 def test_how_to_use_it_names_the_repository(make):
@@ -312,6 +454,17 @@ WHOLE = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 3}
         ({"test": report(per_class={"a": WHOLE | {"support": -1}})}, "lacks figures of the label 'a'"),
         ({"test": report(accuracy="0.9")}, "has no number for 'accuracy' of 'test'"),
         ({"test": report(calibration_error=None)}, "has no number for 'calibration_error' of 'test'"),
+        ({"test": report(f1_micro="high")}, "has no number for 'f1_micro' of 'test'"),
+        ({"test": report(mean_absolute_error=None)}, "has no number for 'mean_absolute_error' of 'test'"),
+        ({"test": report(quadratic_kappa="high")}, "has no number for 'quadratic_kappa' of 'test'"),
+        (
+            {"test": report(average_precision_macro=[])},
+            "has no number for 'average_precision_macro' of 'test'",
+        ),
+        (
+            {"test": report(per_class={"a": WHOLE | {"average_precision": "1"}})},
+            "lacks figures of the label 'a'",
+        ),
         (
             {"test_later": {"per_class": {"a": {"support": 3}}}},
             "has no number for 'f1_macro' of 'test_later'",

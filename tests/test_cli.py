@@ -1,5 +1,3 @@
-import csv
-import io
 import json
 import os
 import shutil
@@ -7,10 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
+from commands import read_csv, runner, write_table
 from conftest import LABELS, REPOSITORY, TEXTS, tiny_model
 
 from bilstm_classifier import (
@@ -27,26 +24,6 @@ from bilstm_classifier.reading import open_table
 HEAVY = {"torch", "transformers", "datasets", "pandas", "sklearn", "matplotlib", "tokenizers", "numpy"}
 
 
-class Finished:
-    """What a command left: exit code, stdout, stderr."""
-
-    def __init__(self, code: int, out: str, err: str):
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> list[dict]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def error(self) -> str:
-        """The one sentence of a user error."""
-        assert self.code == 2, self.err
-        assert "Traceback" not in self.err
-        lines = [line for line in self.err.splitlines() if "error: " in line]
-        assert len(lines) == 1, self.err
-        return lines[0].partition("error: ")[2]
-
-
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory, word_tokenizer) -> Path:
     """A saved tiny model that tells texts apart."""
@@ -58,18 +35,7 @@ def model_folder(tmp_path_factory, word_tokenizer) -> Path:
 
 @pytest.fixture
 def run(capsys, monkeypatch):
-    """Runs a command in this process; ``stdin`` is what is piped into it."""
-
-    def run(*arguments: object, stdin: bytes = b"") -> Finished:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        capsys.readouterr()
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        return Finished(code, *capsys.readouterr())
-
-    return run
+    return runner(capsys, monkeypatch)
 
 
 @pytest.fixture
@@ -96,26 +62,6 @@ def picky_folder(tmp_path_factory) -> Path:
 
 def execute(command: list, **settings) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False, **settings)
-
-
-def write_table(path: Path, rows: list[dict]) -> Path:
-    if path.suffix == ".parquet":
-        pq.write_table(pa.Table.from_pylist(rows), path)
-    elif path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    elif path.suffix == ".txt":
-        path.write_text("".join(row["text"] + "\n" for row in rows), encoding="utf-8")
-    else:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ",")
-            table.writeheader()
-            table.writerows(rows)
-    return path
-
-
-def read_csv(path: Path, delimiter: str = ",") -> list[dict]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter=delimiter))
 
 
 # --- predict: texts in, predictions out ---

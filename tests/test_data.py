@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 datasets = pytest.importorskip("datasets")
 
 from bilstm_classifier import load_dataset_dict  # noqa: E402
-from bilstm_classifier.data import LoadingOptions, load_with_report, stratified_cut  # noqa: E402
+from bilstm_classifier.data import LoadingOptions, load_with_report  # noqa: E402
+from bilstm_classifier.splitting import stratified_cut  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 TOPICS = ("economy", "sports", "culture")
@@ -124,8 +125,8 @@ def test_columns_are_joined_in_the_order_asked_for(tmp_path):
         ),
     )
     assert splits["train"]["text"][:4] == [
-        "тело 0 / ",
-        "   / Заголовок 1",
+        "тело 0",
+        "Заголовок 1",
         "тело 3 / Заголовок 3",
         "тело 4 / Заголовок 4",
     ]
@@ -455,7 +456,7 @@ def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path, cache, monk
         write_csv(path, [(text.upper(), topic) for text, topic in news()])
         return stratified_cut(*arguments)
 
-    monkeypatch.setattr("bilstm_classifier.data.stratified_cut", change)
+    monkeypatch.setattr("bilstm_classifier.splitting.stratified_cut", change)
     with pytest.raises(ValueError, match=r"a\.csv, line 2: the source changed while it was being read"):
         load_dataset_dict(path)
     assert not list(cache.rglob("*.*"))
@@ -516,7 +517,7 @@ def test_one_clear_sentence(tmp_path, rows, options, message):
         ({"text": ["Снег"], "label": "a"}, "line 31: column 'text' holds a list, expected a text"),
         (
             {"text": "Снег", "label": ["a", "b"]},
-            "line 31: column 'label' holds a list, expected a name or an integer",
+            "line 31: column 'label' holds 2 labels, expected one: where labels overlap",
         ),
         ({"text": "Снег", "label": 0.5}, "line 31: column 'label' holds the number 0.5, expected a name"),
         (
@@ -583,7 +584,8 @@ def test_paths_that_lead_nowhere(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "notes.md").write_text("x")
     with pytest.raises(
-        ValueError, match=r"expected a folder saved by datasets, or files .* it holds notes\.md"
+        ValueError,
+        match=r"expected a folder saved by datasets, files .* or one a class, .* it holds notes\.md",
     ):
         load_dataset_dict(tmp_path / "folder")
     (tmp_path / "folder" / "state.json").write_text("{}")
@@ -634,7 +636,7 @@ def test_options_are_checked(options, message):
 )
 def test_real_files(name, columns, read, classes):
     splits, report = load_with_report(SHARED / name)
-    assert (report.text_columns, report.label_column) == columns
+    assert (report.text_columns, report.label_columns) == (columns[0], (columns[1],))
     assert report.splits["train"].read == read
     assert len(label_names(splits)) == classes
     assert sum(report.sizes.values()) == report.splits["train"].kept

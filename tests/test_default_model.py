@@ -80,8 +80,8 @@ def test_in_bfloat16_company_moves_a_logit_by_a_tenth_at_most():
     half = Predictor.from_pretrained(dtype="bfloat16")
     encoded = half.encoder.encode(load_sample_news()[0][:60])
     windows = [text.windows[0] for text in encoded]
-    alone = np.concatenate([half._logits([window]) for window in windows])
-    assert np.abs(half._logits(windows) - alone).max() <= 0.1
+    alone = np.concatenate([half._logits([window], {}) for window in windows])
+    assert np.abs(half._logits(windows, {}) - alone).max() <= 0.1
 
 
 def test_a_bare_pipeline_gives_the_same(packaged):

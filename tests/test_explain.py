@@ -170,7 +170,7 @@ def test_special_tokens_and_spaces_have_no_score(packaged, of_characters):
     """They are the same at both ends of the path: masking the words alone changes all that the scores sum up to."""
     ids = packaged.tokenizer("Матч").input_ids
     masked = [ids[0], *[packaged.tokenizer.mask_token_id] * (len(ids) - 2), ids[-1]]
-    logits = torch.tensor(packaged._logits([masked]))[0].log_softmax(-1).exp()
+    logits = torch.tensor(packaged._logits([masked], {}))[0].log_softmax(-1).exp()
     explanation = explain(packaged, "Матч", "sports")
     odds = logits[9] / (1 - logits[9])
     assert explanation.baseline == pytest.approx(float(odds.log()), abs=1e-4)

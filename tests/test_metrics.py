@@ -138,6 +138,32 @@ def test_report():
     assert json.loads(json.dumps(report)) == report
 
 
+def test_no_answer_is_wrong_and_no_class():
+    """As the metric of the others, with the texts that got no answer not found."""
+    report = classification_report([0, 0, 0, 1, 1, 2], [0, 0, -1, 1, -1, 0], NAMES)
+    assert report["accuracy"] == pytest.approx(3 / 6)
+    assert report["unanswered"] == pytest.approx(2 / 6)
+    assert report["f1_macro"] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
+    assert report["recall_macro"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+    assert report["precision_macro"] == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert report["recall"] == pytest.approx(report["accuracy"])
+    assert report["per_class"]["наука"] == {
+        "precision": 1.0,
+        "recall": 0.5,
+        "f1": pytest.approx(2 / 3),
+        "support": 2,
+    }
+    assert report["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [1, 0, 0]]
+    assert json.loads(json.dumps(report)) == report
+    assert "unanswered" not in classification_report([0, 1], [0, 0], NAMES)
+
+
+def test_no_answer_at_all():
+    report = classification_report([0, 1], [-1, -1], NAMES)
+    assert (report["accuracy"], report["f1_macro"], report["unanswered"]) == (0.0, 0.0, 1.0)
+    assert report["confusion_matrix"] == [[0] * 3] * 3
+
+
 def test_report_lists_classes_without_texts_and_leaves_the_averages_alone():
     report = classification_report(np.array(REFERENCES), np.array(PREDICTIONS), [*NAMES, "туризм"])
     assert {name: report[name] for name in SCORES} == pytest.approx(SCORES)
@@ -169,7 +195,8 @@ def test_report_agrees_with_its_own_confusion_matrix(pairs):
         ([], [], NAMES, ValueError, "nothing to score: labels are empty"),
         ([0, 1], [0], NAMES, ValueError, "2 labels and 1 predictions"),
         ([0, 3], [0, 1], NAMES, ValueError, r"labels\[1\] is 3, expected a label id from 0 to 2"),
-        ([0, 1], [-1, 1], NAMES, ValueError, r"predictions\[0\] is -1"),
+        ([0, -1], [0, 1], NAMES, ValueError, r"labels\[1\] is -1, expected a label id from 0 to 2"),
+        ([0, 1], [0, -2], NAMES, ValueError, r"predictions\[1\] is -2, expected a label id from -1 to 2"),
         ([0], [[0.1, 0.9]], NAMES, ValueError, r"predictions have the shape \(1, 2\)"),
         ([0], [0.9], NAMES, TypeError, "predictions are of type float64"),
         (["спорт"], ["спорт"], NAMES, TypeError, "expected integer label ids"),

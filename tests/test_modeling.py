@@ -275,16 +275,74 @@ def test_embeddings_in_place_of_ids():
     )
 
 
+COLUMNS = [
+    {"name": "views", "kind": "number", "mean": 2.0, "std": 1.0, "low": 0.0, "high": 9.0, "log": True},
+    {"name": "length", "kind": "number", "mean": 2.0, "std": 1.0, "low": 0.0, "high": 5.0, "log": False},
+    {"name": "language", "kind": "category", "values": ["en", "ru"]},
+]
+
+
 @torch.no_grad()
 def test_features_change_the_answer_and_are_checked():
-    model = tiny_model(num_features=3)
+    model = tiny_model(feature_columns=COLUMNS).eval()
     ids = torch.randint(5, 60, (2, 5))
-    logits = model(ids, features=torch.ones(2, 3)).logits
-    assert not torch.allclose(logits, model(ids, features=torch.zeros(2, 3)).logits)
-    with pytest.raises(ValueError, match=r"features of shape \(2, 3\)"):
-        model(ids)
-    with pytest.raises(ValueError, match="num_features=0"):
+    numbers, categories = torch.ones(2, 2), torch.ones(2, 1, dtype=torch.long)
+    logits = model(ids, features=numbers, categories=categories).logits
+    assert not torch.allclose(logits, model(ids, features=0 * numbers, categories=categories).logits)
+    assert not torch.allclose(logits, model(ids, features=numbers, categories=2 * categories).logits)
+    with pytest.raises(
+        ValueError, match=r"features of shape \(2, 2\) are needed beside the text, found \(2, 3\)"
+    ):
+        model(ids, features=torch.ones(2, 3))
+    with pytest.raises(ValueError, match=r"categories of shape \(2, 1\)"):
+        model(ids, categories=torch.ones(2, 2, dtype=torch.long))
+    with pytest.raises(ValueError, match="no feature_columns"):
         tiny_model()(ids, features=torch.ones(2, 3))
+
+
+@torch.no_grad()
+def test_what_is_missing_beside_the_text_is_told_from_a_mean():
+    model = tiny_model(feature_columns=COLUMNS).eval()
+    ids = torch.randint(5, 60, (2, 5))
+    missing = torch.full((2, 2), float("nan"))
+    nothing = model(ids).logits
+    torch.testing.assert_close(
+        nothing, model(ids, features=missing, categories=torch.zeros(2, 1, dtype=torch.long)).logits
+    )
+    assert not torch.allclose(nothing, model(ids, features=torch.zeros(2, 2)).logits)
+    half = torch.tensor([[1.0, float("nan")], [float("nan"), float("nan")]])
+    answers = model(ids, features=half).logits
+    assert not torch.allclose(answers[0], nothing[0])
+    torch.testing.assert_close(answers[1], nothing[1])
+
+
+@torch.no_grad()
+def test_columns_are_hidden_in_training_alone():
+    model = tiny_model(feature_columns=COLUMNS, features_dropout=0.5, dropout=0.0)
+    ids, numbers = torch.randint(5, 60, (1, 5)).expand(200, -1), torch.ones(200, 2)
+    assert len(model.eval()(ids, features=numbers).logits.round(decimals=4).unique(dim=0)) == 1
+    answers = model.train()(ids, features=numbers).logits.round(decimals=4)
+    hidden = model(ids[:1]).logits
+    share = (answers - hidden).abs().max(dim=1).values.lt(1e-3).float().mean()
+    assert 0.35 < share < 0.65
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ({"name": "shares"}, "the kind None for 'shares'"),
+        ({"name": None, "kind": "number"}, "the name None"),
+        (COLUMNS[0], "the name 'views': expected a text, each name once"),
+        ({**COLUMNS[1], "name": "x", "std": 0.0}, "finite mean, std"),
+        ({**COLUMNS[1], "name": "x", "mean": float("nan")}, "finite mean, std"),
+        ({**COLUMNS[1], "name": "x", "low": 9.0}, "finite mean, std"),
+        ({**COLUMNS[2], "name": "x", "values": ["en", "en"]}, "lists no values of 'x'"),
+        ({**COLUMNS[2], "name": "x", "values": [1]}, "lists no values of 'x'"),
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_refused(column, message):
+    with pytest.raises(ValueError, match=message):
+        tiny_model(feature_columns=[*COLUMNS, column])
 
 
 def test_class_weights_weigh_the_loss():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import LABELS, TEXTS, tiny_model
 
-from bilstm_classifier import Prediction, Predictor, get_predictions, predictor
+from bilstm_classifier import Prediction, Predictor, get_predictions, inputs, predictor
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_equals_the_model_called_by_hand(tiny):
 
 
 def test_a_generator_is_read_as_results_are_taken(tiny, monkeypatch):
-    monkeypatch.setattr(predictor, "CHUNK_TEXTS", 4)
+    monkeypatch.setattr(inputs, "CHUNK_TEXTS", 4)
     read = []
 
     def texts():
@@ -71,8 +71,8 @@ def test_a_generator_is_read_as_results_are_taken(tiny, monkeypatch):
 
 
 def test_large_texts_are_not_gathered_in_memory(tiny, monkeypatch):
-    monkeypatch.setattr(predictor, "CHUNK_CHARACTERS", 100)
-    assert [len(chunk) for chunk in predictor._chunks(["x" * 60] * 4)] == [2, 2]
+    monkeypatch.setattr(inputs, "CHUNK_CHARACTERS", 100)
+    assert [len(chunk) for chunk in inputs.chunks(["x" * 60] * 4)] == [2, 2]
 
 
 def test_the_caller_learns_how_much_was_read(tiny, caplog):
@@ -88,7 +88,7 @@ def test_windows_average_in_proportion(model_folder):
     assert whole.tokens_read == whole.tokens > 32
     assert sum(whole.probabilities.values()) == pytest.approx(1, abs=1e-5)
     encoded = ours.encoder.encode([" ".join(TEXTS * 3)])[0]
-    rows = ours._logits(encoded.windows)
+    rows = ours._logits(encoded.windows, {})
     expected = np.average(
         torch.tensor(rows).softmax(-1).numpy(), axis=0, weights=[len(window) for window in encoded.windows]
     )
@@ -109,7 +109,12 @@ def test_overlapping_labels(word_tokenizer):
         (None, TypeError, "text 0 is None"),
         (7, TypeError, "text 0 is 7"),
         (b"bytes", TypeError, "bytes"),
-        ({"text": "Матч"}, TypeError, "texts is a dict"),
+        (
+            {"news": "Матч"},
+            ValueError,
+            "text 0 is empty: expected a text in 'text', the columns given are 'news'",
+        ),
+        ({"text": 7}, TypeError, "text 0 has 7"),
         ("", ValueError, "text 0 is empty"),
         ("   \n", ValueError, "text 0 is empty"),
         ([TEXTS[0], None], TypeError, "text 1 is None"),
@@ -142,6 +147,8 @@ def test_options_are_checked(tiny, model_folder):
         tiny.predict("текст")
     with pytest.raises(TypeError, match="texts is a str"):
         next(tiny.iter_predict("текст"))
+    with pytest.raises(TypeError, match="texts is a dict"):
+        tiny.predict({"text": "Матч"})
     with pytest.raises(TypeError, match="texts is a NoneType"):
         tiny.predict(None)
     with pytest.raises(TypeError, match="expected a Predictor"):

@@ -7,6 +7,7 @@ from transformers import TrainingArguments
 
 from bilstm_classifier import BiLSTMConfig, train_model
 from bilstm_classifier.recipe import (
+    RECIPES,
     CardSettings,
     DataSettings,
     ModelSettings,
@@ -46,14 +47,19 @@ def write(tmp_path):
 def test_recipe_of_the_package_is_valid(name, tmp_path):
     """Its keys are those of the settings, transformers takes the training section, and a model can be built."""
     recipe = load_recipe(name)
-    assert recipe.data.dataset or name == "default_model", "the default model's data is prepared first"
+    head = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8").partition("\ndata:")[0]
+    needed = "" if recipe.data.dataset else "--dataset "
+    assert f"bilstm-classifier train --recipe {name} {needed}" in head, (
+        "it opens with the command that runs it"
+    )
     assert recipe.training.keys() <= {item.name for item in fields(TrainingArguments)}
     data, model, args, card = parse_settings(
         name, ["--output_dir", str(tmp_path), "--bf16", "False", "--fp16", "False"]
     )
     assert (data, model, card) == (recipe.data, recipe.model, recipe.card)
-    # default_model is for anybody's texts
-    assert (card.language, card.license) == ([] if name == "default_model" else ["ru"], None)
+    # the others are for anybody's texts
+    known = {"app": ["en"], "rus": ["ru"], "social": ["ru"]}
+    assert (card.language, card.license) == (known.get(name.partition("_")[0], []), None)
     assert args.learning_rate == recipe.training["learning_rate"]
     config = BiLSTMConfig(
         embedder_config=tiny_bert_config(),

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import SHARED
 
-from bilstm_classifier.rules import Match, Rule, Rules, mine_rules, read_rules, write_rules
+from bilstm_classifier.rules import Match, Rule, Rules, mine_rules, prune_rules, read_rules, write_rules
 
 NAMES = ["cooking", "learning", "travel"]
 RULES = Rules((Rule("cooking", ("recipe", "Плов")), Rule("travel", ("travel vlog", "K-pop tour", "maps"))))
@@ -290,3 +290,29 @@ def test_rules_of_some_channels_are_as_precise_for_videos_of_others():
     assert len(right) > 0.7 * len(texts)
     assert np.mean(right) > 0.95
     assert sum(len(rule.words) for rule in rules.rules) < 40
+
+
+# --- pruning ---
+
+
+def test_a_keyword_that_is_right_less_often_than_the_model_goes():
+    rules = Rules((Rule("cooking", ("recipe", "soup")), Rule("travel", ("trip", "recipe book"))))
+    texts = ["a recipe", "recipe of success", "good soup", "a trip", "a long trip", "nothing"]
+    labels = np.array([0, 1, 0, 1, 1, 0])
+    model = np.array(
+        [0, 1, 1, 1, 0, 0]
+    )  # right of "recipe of success", wrong of "good soup" and "a long trip"
+    pruned = prune_rules(rules, texts, labels, model, ["cooking", "travel"])
+    assert pruned.rules == (Rule("cooking", ("soup",)), Rule("travel", ("trip", "recipe book")))
+    assert prune_rules(pruned, texts, labels, model, ["cooking", "travel"]) == pruned
+
+
+def test_rules_stay_where_the_model_gives_no_answer():
+    rules = Rules((Rule("cooking", ("recipe",)),))
+    pruned = prune_rules(rules, ["a recipe", "a recipe"], [0, 1], [-1, -1], ["cooking", "travel"])
+    assert pruned == rules
+
+
+def test_pruning_may_leave_no_rule():
+    rules = Rules((Rule("cooking", ("recipe",)),))
+    assert prune_rules(rules, ["a recipe"], [1], [1], ["cooking", "travel"]) == Rules()

@@ -15,9 +15,12 @@ from conftest import REPOSITORY, TEXT_LABELS, TEXTS, tiny_model
 
 from bilstm_classifier import Predictor, train_model
 from bilstm_classifier.checkpoints import MANIFEST, is_complete
-from bilstm_classifier.embedding_store import EmbeddingStore, StoredCollator
-from bilstm_classifier.evaluation import TextCollator, encode_split, evaluate_model
+from bilstm_classifier.embedding_store import EmbeddingStore
+from bilstm_classifier.encoding import StoredCollator, TextCollator, encode_split
+from bilstm_classifier.evaluation import evaluate_model
+from bilstm_classifier.features import FeatureSchema
 from bilstm_classifier.runs import data_settings
+from bilstm_classifier.windows import TextEncoder
 
 SMALL = {
     "tokenizer": "words",
@@ -158,53 +161,100 @@ def test_class_weights_reach_the_model(news_csv, tmp_path):
 
 
 def going_on_from(run, **changes):
-    """Settings that go on from the model `run` and change nothing: no step is big enough to."""
+    """Settings that go on from the model `run` and change nothing: no step is big enough to.
+
+    The shape and the tokenizer that they name are those of another model: the model's own count.
+    """
     return SMALL | {
-        "tokenizer": "embedder",
-        "embedder": str(run),
-        "continue_training": True,
+        "init_from": str(run),
         "freeze_embedder": False,
         "learning_rate": 1e-12,
         "num_train_epochs": 1,
+        "lstm_hidden_size": 5,
         **changes,
     }
 
 
-@pytest.fixture
-def small_run(news_csv, tmp_path, encoder_folder):
-    settings = SMALL | {"tokenizer": "embedder", "embedder": str(encoder_folder), "freeze_embedder": False}
+@pytest.fixture(params=["encoder", "words", "characters"])
+def small_run(request, news_csv, tmp_path, encoder_folder):
+    """A trained model over an encoder, or over an embedding that it learned."""
+    kinds = {"encoder": {"tokenizer": "embedder", "embedder": str(encoder_folder), "freeze_embedder": False}}
+    settings = SMALL | {"save_dtype": "float32"} | kinds.get(request.param, {"tokenizer": request.param})
     train_model(dataset=str(news_csv), output_dir=str(tmp_path / "small"), **settings)
     return tmp_path / "small"
 
 
 def test_training_goes_on_from_all_weights_where_the_labels_are_the_same(news_csv, tmp_path, small_run):
-    train_model(dataset=str(news_csv), output_dir=str(tmp_path / "more"), **going_on_from(small_run))
-    earlier, later = (
-        Predictor.from_pretrained(folder).predict_proba(TEXTS) for folder in (small_run, tmp_path / "more")
-    )
-    assert np.abs(earlier - later).max() < 0.02  # half precision on the way
+    settings = going_on_from(small_run, save_dtype="float32")
+    train_model(dataset=str(news_csv), output_dir=str(tmp_path / "more"), **settings)
+    earlier, later = (Predictor.from_pretrained(folder) for folder in (small_run, tmp_path / "more"))
+    np.testing.assert_allclose(later.predict_proba(TEXTS), earlier.predict_proba(TEXTS), atol=1e-5)
+    assert later.model.config.lstm_hidden_size == 8
+    assert later.tokenizer.get_vocab() == earlier.tokenizer.get_vocab()
 
 
 def test_with_other_labels_the_head_is_new_and_the_rest_is_kept(news_csv, tmp_path, small_run):
     other = tmp_path / "other.csv"
     other.write_text(news_csv.read_text("utf-8").replace(",sports", ",football"), "utf-8")
-    train_model(dataset=str(other), output_dir=str(tmp_path / "more"), **going_on_from(small_run))
-    models = [Predictor.from_pretrained(folder).model for folder in (small_run, tmp_path / "more")]
-    assert models[1].config.label_names == ["culture", "football", "science"]
-    (head, lstm), (new_head, new_lstm) = (
-        (model.classifier.weight, model.lstm.layers[0][0].weight_hh_l0) for model in models
+    settings = going_on_from(small_run, save_dtype="float32")
+    train_model(dataset=str(other), output_dir=str(tmp_path / "more"), **settings)
+    earlier, later = (Predictor.from_pretrained(folder).model for folder in (small_run, tmp_path / "more"))
+    assert later.config.label_names == ["culture", "football", "science"]
+    before = earlier.state_dict()
+    for name, weight in later.state_dict().items():
+        if not name.startswith("classifier."):
+            torch.testing.assert_close(weight, before[name], atol=1e-6, rtol=0)
+    assert not torch.allclose(earlier.classifier.weight, later.classifier.weight, atol=1e-1)
+
+
+def test_more_labels_than_the_earlier_model_has(news_csv, tmp_path, model_folder):
+    other = tmp_path / "other.csv"
+    rows = [f'"Дождь пройдёт в городе номер {number}",weather' for number in range(20)]
+    other.write_text(news_csv.read_text("utf-8") + "\n" + "\n".join(rows), "utf-8")
+    metrics = train_model(
+        dataset=str(other),
+        output_dir=str(tmp_path / "more"),
+        **going_on_from(model_folder, learning_rate=0.02, num_train_epochs=4),
     )
-    assert torch.allclose(lstm, new_lstm, atol=1e-3)
-    assert not torch.allclose(head, new_head, atol=1e-1)
+    assert list(metrics["test"]["per_class"]) == ["culture", "science", "sports", "weather"]
+    assert metrics["test"]["accuracy"] > 0.9
 
 
-def test_training_cannot_go_on_in_another_shape(news_csv, tmp_path, small_run):
-    with pytest.raises(ValueError, match="has no place in the new model"):
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        (
+            {"cleaning": ["lower_case"]},
+            ValueError,
+            "cleaning and init_from were both given: the tokenizer is",
+        ),
+        ({"init_from": "./nowhere"}, OSError, r"\./nowhere is not a folder"),
+        ({"max_length": 65}, ValueError, r"max_length is 65, but .* reads 64 tokens at most"),
+        ({"cache_embeddings": True}, ValueError, "cache_embeddings needs a wholly frozen"),
+    ],
+)
+def test_settings_that_do_not_go_with_the_model_started_from(
+    news_csv, tmp_path, model_folder, changes, error, message
+):
+    with pytest.raises(error, match=message):
         train_model(
-            dataset=str(news_csv),
-            output_dir=str(tmp_path / "more"),
-            **going_on_from(small_run, lstm_hidden_size=4),
+            dataset=str(news_csv), output_dir=str(tmp_path / "more"), **going_on_from(model_folder, **changes)
         )
+    assert not (tmp_path / "more").exists()
+
+
+def test_an_encoder_alone_is_no_model_to_start_from(news_csv, tmp_path, encoder_folder):
+    with pytest.raises(ValueError, match=r"holds a 'bert' model: expected 'bilstm_classifier'"):
+        train_model(dataset=str(news_csv), output_dir=str(tmp_path / "more"), **going_on_from(encoder_folder))
+
+
+def test_stored_embeddings_of_the_model_started_from(news_csv, tmp_path, model_folder):
+    settings = going_on_from(model_folder, freeze_embedder=True, learning_rate=0.01)
+    plain = train_model(dataset=str(news_csv), output_dir=str(tmp_path / "a"), **settings)
+    stored = train_model(
+        dataset=str(news_csv), output_dir=str(tmp_path / "b"), cache_embeddings=True, **settings
+    )
+    assert stored["test"]["loss"] == pytest.approx(plain["test"]["loss"], abs=2e-3)
 
 
 def test_damaged_copies_are_trained_on_and_not_counted_as_rows(news_csv, tmp_path):
@@ -281,7 +331,11 @@ def test_the_saved_model_is_calibrated_and_knows_when_it_is_unsure(tmp_path):
         ({"test_size": 0.0}, "no split 'test'"),
         ({"early_stopping_patience": 2}, "needs --load_best_model_at_end and --metric_for_best_model"),
         ({"dataset": None}, "no data"),
-        ({"continue_training": True}, "continue_training needs --embedder"),
+        ({"balance": "up", "teacher_share": 0.5}, "balance up repeats rows"),
+        ({"balance": "sideways"}, "balance is 'sideways'"),
+        ({"rules_precision": 1.0}, r"rules_precision is 1\.0: expected a share below 1"),
+        ({"claim_precision": 0.0}, r"claim_precision is 0\.0: expected a share"),
+        ({"number_columns": ["views"]}, "no column 'views'"),
     ],
 )
 def test_settings_that_cannot_be_used(news_csv, tmp_path, settings, message):
@@ -351,7 +405,8 @@ def test_texts_are_cut_alike_in_training_and_prediction(word_tokenizer, model_fo
     from datasets import Dataset
 
     text = " ".join(TEXTS)
-    row = encode_split(Dataset.from_dict({"text": [text], "labels": [0]}), word_tokenizer, 32)[0]
+    encoder = TextEncoder(word_tokenizer.backend_tokenizer, 32)
+    row = encode_split(Dataset.from_dict({"text": [text], "labels": [0]}), encoder, FeatureSchema())[0]
     predictor = Predictor.from_pretrained(model_folder)
     assert row["input_ids"] == predictor.encoder.encode([text])[0].windows[0]
 

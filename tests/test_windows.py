@@ -1,10 +1,13 @@
+import pickle
+import sys
+
 import pytest
 from conftest import TEXTS
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from bilstm_classifier import train_character_tokenizer, windows
+from bilstm_classifier import train_character_tokenizer, train_word_tokenizer, windows
 from bilstm_classifier.windows import TextEncoder, max_length_of
 
 
@@ -98,3 +101,98 @@ def test_max_length_is_the_smallest_limit_known():
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.model_max_length = 10**30
     assert max_length_of(tokenizer) == windows.DEFAULT_MAX_LENGTH
+
+
+# --- lemmas ---
+
+SENTENCES = {
+    "en": "The MOVIES were \ud83d\ude00 amazing, we don't watch others",
+    "ru": "Игры \ud83d зависали, троллеи\u0306бусы не помогли 😀 обновления",
+}
+LEMMAS = {
+    "en": "the movie be 😀 amazing , we don ' t watch other",
+    "ru": "игра \ufffd зависать , троллейбус не помочь 😀 обновление",
+}
+
+
+@pytest.fixture(params=["en", "ru"])
+def language(request) -> str:
+    pytest.importorskip("simplemma", reason="lemmas need simplemma: pip install 'bilstm-classifier[lemmas]'")
+    return request.param
+
+
+def lemma_encoder(language: str, train=train_word_tokenizer, max_length: int = 10**6) -> TextEncoder:
+    tokenizer = train(SENTENCES.values(), cleaning=["lemmas"], language=language)
+    return TextEncoder(tokenizer.backend_tokenizer, max_length, lemmas=language)
+
+
+def test_lemmas_are_read_in_place_of_words(language):
+    tokenizer = train_word_tokenizer([SENTENCES[language]], cleaning=["lemmas"], language=language)
+    (found,) = TextEncoder(tokenizer.backend_tokenizer, 64, lemmas=language).encode([SENTENCES[language]])
+    assert tokenizer.convert_ids_to_tokens(found.windows[0]) == LEMMAS[language].split()
+
+
+def test_places_of_lemmas_are_those_of_the_words(language):
+    text = SENTENCES[language]
+    offsets, looked_at = lemma_encoder(language).offsets(text, 100)
+    found = [text[start:end] for start, end in offsets]
+    expected = {
+        "en": [
+            "The",
+            "MOVIES",
+            "were",
+            "\ud83d\ude00",
+            "amazing",
+            ",",
+            "we",
+            "don",
+            "'",
+            "t",
+            "watch",
+            "others",
+        ],
+        "ru": ["Игры", "\ud83d", "зависали", ",", "троллеи\u0306бусы", "не", "помогли", "😀", "обновления"],
+    }
+    assert found == expected[language]
+    assert looked_at == len(text)
+
+
+def test_places_of_the_characters_of_a_lemma_are_the_word(language):
+    text = SENTENCES[language]
+    encoder = lemma_encoder(language, train_character_tokenizer)
+    count = encoder.encode([text])[0].tokens
+    offsets, _ = encoder.offsets(text, count)
+    assert len(offsets) == count == len("".join(LEMMAS[language].split())) + text.count(" ")
+    assert (offsets[:, 0] < offsets[:, 1]).all()
+    assert (offsets[1:, 0] >= offsets[:-1, 0]).all()
+    assert offsets[-1, 1] == len(text)
+
+
+@pytest.mark.parametrize("train", [train_word_tokenizer, train_character_tokenizer])
+def test_a_long_text_of_lemmas_is_read_in_pieces(language, train):
+    text = " ".join([SENTENCES[language]] * 3_000)
+    assert len(text) > 2 * windows.PIECE_CHARACTERS
+    encoder = lemma_encoder(language, train)
+    (short,) = encoder.encode([f"{SENTENCES[language]} "])
+    (found,) = encoder.encode([text])
+    spaces = train is train_character_tokenizer
+    assert found.windows[0] == (short.windows[0] * 3_000)[: -1 if spaces else None]
+    offsets, looked_at = encoder.offsets(text, found.tokens)
+    assert len(offsets) == found.tokens
+    assert looked_at == len(text)
+    assert text[offsets[-1][0] :] == SENTENCES[language].split()[-1]
+
+
+def test_an_encoder_with_lemmas_can_be_pickled(language):
+    encoder = lemma_encoder(language)
+    assert pickle.loads(pickle.dumps(encoder)).encode([SENTENCES[language]]) == encoder.encode(
+        [SENTENCES[language]]
+    )
+
+
+def test_lemmas_need_a_known_language_and_the_package(monkeypatch):
+    with pytest.raises(ValueError, match="expected en or ru, found 'de'"):
+        TextEncoder(bert_like(), 8, lemmas="de")
+    monkeypatch.setitem(sys.modules, "simplemma", None)
+    with pytest.raises(ImportError, match=r"bilstm-classifier\[lemmas\]"):
+        TextEncoder(bert_like(), 8, lemmas="en")

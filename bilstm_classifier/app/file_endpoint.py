@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from ..predictor import UNKNOWN
 from .files.errors import BadFile, bad_file, cut
 from .files.exports import Exports
 from .files.scoring import FILES, Job, Outcome, classify_rows, result_folder
@@ -33,8 +34,9 @@ def add_file_endpoint(service: Service) -> None:
 
         Returns:
             The results as a CSV, a JSON and a Parquet file, and a summary: rows, empty, unsure, partly_read (how many
-            rows), by_label (texts by category); with true categories also figures, unlabelled and unknown_labels (how
-            many rows the figures leave out). Before the end: no files, and in the summary rows, of.
+            rows), by_label (texts by category); where there can be such, without_label, missing_columns, unread_cells;
+            with true categories also figures, and unlabelled, unknown_labels, broken_labels (how many rows the figures
+            leave out). Before the end: no files, and in the summary rows, of.
         """
         try:
             yield from _steps(service, file, text_column, label_column, language)
@@ -48,23 +50,24 @@ def _steps(
     service: Service, file: Any, text_column: Any, label_column: Any, language: Language
 ) -> Iterator[Answer]:
     upload = _upload(file, language)
-    column = _place(upload, text_column, language) if text_column else upload.text_column()
+    column = _place(upload, text_column, language) if text_column else upload.text_column(service)
     if label_column:
         truth: int | None = _place(upload, label_column, language)
     else:
         truth = upload.label_column(service, column)
-    job = Job(upload, column, None if service.overlapping else truth, language)
+    job = Job(upload, column, truth, language)
     job.check()
     total = 0
     for total in count_rows(upload, service.settings, language):
         yield [], {"rows": 0, "of": total}
     with result_folder(get_upload_folder()) as folder:
-        outcome = Outcome(service.labels)
-        with Exports(folder, f"{stem(upload.name)}-predictions", upload.table, service.labels) as exports:
+        outcome = Outcome(service.labels, service.overlapping)
+        name, several = f"{stem(upload.name)}-predictions", service.overlapping
+        with Exports(folder, name, upload.table, service.labels, several) as exports:
             for done in classify_rows(service, job, exports, outcome):
                 yield [], {"rows": done, "of": total}
         files = [gr.FileData(path=str(path), orig_name=path.name).model_dump() for path in exports.paths]
-        yield files, _summary(job, outcome)
+        yield files, _summary(service, job, outcome)
 
 
 def _upload(file: Any, language: Language) -> Upload:
@@ -83,7 +86,7 @@ def _place(upload: Upload, column: Any, language: Language) -> int:
     return upload.columns.index(column)
 
 
-def _summary(job: Job, outcome: Outcome) -> dict[str, Any]:
+def _summary(service: Service, job: Job, outcome: Outcome) -> dict[str, Any]:
     summary: dict[str, Any] = {
         "rows": outcome.rows,
         "empty": outcome.empty,
@@ -91,10 +94,16 @@ def _summary(job: Job, outcome: Outcome) -> dict[str, Any]:
         "partly_read": outcome.partly_read,
         "by_label": {label: outcome.by_label[label] for label in outcome.labels},
     }
+    if service.overlapping or service.predictor.decision.unclaimed == UNKNOWN:
+        summary["without_label"] = outcome.without_label
+    if service.inputs.columns:
+        summary["missing_columns"] = list(outcome.missing_columns)
+        summary["unread_cells"] = outcome.unread_cells
     if job.label_column is None:
         return summary
     return summary | {
         "figures": outcome.report(),
         "unlabelled": outcome.unlabelled,
         "unknown_labels": outcome.unknown,
+        **({"broken_labels": outcome.broken} if service.overlapping else {}),
     }

@@ -74,7 +74,7 @@ def create_app(service: "Service") -> FastAPI:
         revision = service.settings.model_revision or None
         return {"status": "ok", "model": service.name, "revision": revision, **service.substitution}
 
-    scripts = "\n".join([history_texts(), *map(read, ("page.js", "history.js", "programs.js"))])
+    scripts = "\n".join([history_texts(), *map(read, ("page.js", "answer.js", "history.js", "programs.js"))])
     loses = json.dumps(
         {language: say("language_loses", language) for language in LANGUAGES}, ensure_ascii=False
     )

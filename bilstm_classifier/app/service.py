@@ -14,9 +14,11 @@ from yaml import YAMLError
 
 from .. import Explanation, Predictor, TextPrediction, load_sample_news
 from ..hub import README, HubOptions, download, first_line
+from ..inputs import Input
 from ..measured import read_metrics, reports
 from ..model_folder import looks_like_path
 from ..predictor import DEFAULT_MODEL
+from .asked import Asked, BadText
 from .messages import Language, say
 from .russian import looks_russian
 from .settings import Settings
@@ -32,10 +34,6 @@ PIECE = 64
 _single_texts, _many_texts, _explanations = (
     ThreadPoolExecutor(1, thread_name_prefix=f"model-{work}") for work in ("single", "many", "explain")
 )
-
-
-class BadText(ValueError):
-    """A text that cannot be classified; the message is for whoever sent it, in their language."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,21 @@ class Service:
     @property
     def overlapping(self) -> bool:
         """Whether a text may have several labels, or none."""
-        return self.predictor.model.config.problem_type == "multi_label_classification"
+        return self.predictor.decision.overlapping
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Probability from which on each overlapping label is chosen; empty for a model of single labels."""
+        return (
+            dict(zip(self.labels, self.predictor.decision.thresholds, strict=True))
+            if self.overlapping
+            else {}
+        )
+
+    @property
+    def inputs(self) -> Asked:
+        """What may be asked of it."""
+        return Asked(self.predictor.inputs, self.settings.max_characters)
 
     @cached_property
     def card(self) -> str:
@@ -145,30 +157,22 @@ class Service:
             return False
         return "ru" in ([languages] if isinstance(languages, str) else languages)
 
-    def check(self, text: object, language: Language) -> str:
-        """``text`` if it can be classified, as far as can be said without its tokens.
-
-        Raises:
-            BadText: it is blank, too long, or no text.
-        """
-        if not isinstance(text, str):
-            raise BadText(say("not_a_text", language))
-        if len(text) > self.settings.max_characters:
-            limit = self.settings.max_characters
-            raise BadText(say("text_too_long", language, limit=limit))
-        if not text.strip():
-            raise BadText(say("text_empty", language))
-        return text
-
     def classify(
         self, texts: Sequence[object], languages: Sequence[Language]
     ) -> "list[TextPrediction | BadText]":
-        """A prediction for each text that can be classified, and for the others why they cannot."""
+        """A prediction for each text that can be classified, and for the others why they cannot.
+
+        For a model that reads columns, a text may be a mapping from column to value. A :class:`BadText` among the texts
+        stays what it is.
+        """
         answers: dict[int, TextPrediction | BadText] = {}
-        sound = {}
+        sound: dict[int, Input] = {}
+        inputs = self.inputs
         for number, (text, language) in enumerate(zip(texts, languages, strict=True)):
             try:
-                sound[number] = self.check(text, language)
+                if isinstance(text, BadText):
+                    raise text
+                sound[number] = inputs.check(text, language)
             except BadText as error:
                 answers[number] = error
         numbers = list(sound)
@@ -180,17 +184,21 @@ class Service:
                 answers[number] = prediction or BadText(say("text_empty", languages[number]))
         return [answers[number] for number in range(len(texts))]
 
-    def _predictions(self, texts: list[str]) -> list[TextPrediction | None]:
-        """A prediction for each text, none where the tokenizer finds nothing in it."""
+    def _predictions(self, items: list[Input]) -> list[TextPrediction | None]:
+        """A prediction for each item, none where the tokenizer finds nothing in its text."""
         try:
-            return [*self.predictor.predict(texts)]
-        except ValueError:  # one of them is such a text; rare enough to look for it only now
-            has_tokens = [bool(text.tokens) for text in self.predictor.encoder.encode(texts)]
-            found = iter(self.predictor.predict(list(compress(texts, has_tokens))))
+            return [*self.predictor.predict(items)]
+        except ValueError:  # one of them has such a text; rare enough to look for it only now
+            has_tokens = self._have_tokens(items)
+            found = iter(self.predictor.predict(list(compress(items, has_tokens))))
             return [next(found) if has_some else None for has_some in has_tokens]
 
-    def explain(self, text: str, label: str | None, language: Language) -> Explanation:
-        """Which words spoke for ``label``, the likeliest if there is none.
+    def _have_tokens(self, items: Sequence[Input]) -> list[bool]:
+        texts = [self.inputs.text_of(item) for item in items]
+        return [bool(text.tokens) for text in self.predictor.encoder.encode(texts)]
+
+    def explain(self, item: object, label: str | None, language: Language) -> Explanation:
+        """Which words of a text, or of a mapping from column to value, spoke for ``label``, the likeliest if none.
 
         Raises:
             BadText: a text or label that cannot be explained.
@@ -198,10 +206,10 @@ class Service:
         if label is not None and label not in self.labels:
             known = ", ".join(self.labels)
             raise BadText(say("unknown_label", language, found=str(label)[:80], known=known))
-        text = self.check(text, language)
-        if not self.predictor.encoder.encode([text])[0].tokens:
+        sound = self.inputs.check(item, language)
+        if not self._have_tokens([sound])[0]:
             raise BadText(say("text_empty", language))
-        return _explanations.submit(self.predictor.explain, text, label).result()
+        return _explanations.submit(self.predictor.explain, sound, label).result()
 
     def hardly_russian(self, text: str) -> bool:
         """Whether the model is for Russian texts and this one is hardly one."""
@@ -215,7 +223,7 @@ class Service:
     def facts(self) -> dict[str, Any]:
         """What programs are told of the model."""
         tests = {
-            name: {score: report[score] for score in ("accuracy", "f1_macro") if score in report}
+            name: {score: report[score] for score in ("accuracy", "f1_micro", "f1_macro") if score in report}
             for name, report in reports(self.metrics).items()
         }
         return {
@@ -224,5 +232,22 @@ class Service:
             "labels": self.labels,
             "max_tokens": self.predictor.max_length,
             "metrics": tests,
+            **({"thresholds": self.thresholds} if self.overlapping else {}),
+            **({"columns": self._columns()} if self.inputs.columns else {}),
             **self.substitution,
+        }
+
+    def _columns(self) -> dict[str, Any]:
+        """What may be known of each column: what it holds, and what of it was seen in training."""
+        reader = self.predictor.inputs
+        return {
+            **{name: {"kind": "text"} for name in reader.text_columns},
+            **{
+                column.name: {"kind": "number", "low": column.low, "high": column.high}
+                for column in reader.schema.numbers
+            },
+            **{
+                column.name: {"kind": "category", "values": column.values}
+                for column in reader.schema.categories
+            },
         }

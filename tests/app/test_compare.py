@@ -166,7 +166,7 @@ def test_without_models_to_compare_there_is_no_such_endpoint(served):
 def test_the_tab_shows_both_answers_and_whether_they_agree(browser, address, model_folder, reviews):
     with browser.new_context(locale="ru-RU") as context:
         page = open_tab(context, address, "compare")
-        second = page.locator(".compare-answer").nth(1)
+        second = page.locator(".block.compare-answer").nth(1)
 
         def ask(model: str) -> None:
             page.get_by_label("Вторая модель").click()
@@ -175,7 +175,7 @@ def test_the_tab_shows_both_answers_and_whether_they_agree(browser, address, mod
 
         page.locator("#compare-text textarea").fill(TEXT)
         ask(str(model_folder))
-        expect(page.locator(".compare-answer").first).to_contain_text("спорт")
+        expect(page.locator(".block.compare-answer").first).to_contain_text("спорт")
         expect(second).to_contain_text(str(model_folder))
         verdict = page.locator("#compare-verdict")
         agree = Predictor.from_pretrained(model_folder).predict([TEXT])[0].labels == ("sports",)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import httpx
 import pytest
@@ -162,14 +162,6 @@ def test_about(served, client, service):
     assert about["metrics"]["test"] == {
         name: service.metrics["test"][name] for name in ("accuracy", "f1_macro")
     }
-
-
-def test_a_model_whose_labels_overlap(service, monkeypatch):
-    monkeypatch.setattr(service.predictor.model.config, "problem_type", "multi_label_classification")
-    for url in serving(replace(service)):
-        answer = call(url, "classify", [MATCH, "en"])
-        assert answer["labels"] == list(service.predictor.predict([MATCH])[0].labels)
-        assert "label" not in answer
 
 
 # --- the company of others ---

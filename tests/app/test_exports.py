@@ -19,10 +19,12 @@ SURE = TextPrediction(("sports",), {"culture": 0.0312345678, "sports": 0.9687654
 UNSURE = TextPrediction(("culture",), {"culture": 0.6, "sports": 0.4}, 4, 4, unsure=True)
 
 
-def exported(folder: Path, source: Path, found: list[TextPrediction | None]) -> Exports:
+def exported(
+    folder: Path, source: Path, found: list[TextPrediction | None], overlapping: bool = False
+) -> Exports:
     table = open_table(source)
     rows = [row for _, row in table.rows()]
-    with Exports(folder, "rows-predictions", table, LABELS) as exports:
+    with Exports(folder, "rows-predictions", table, LABELS, overlapping) as exports:
         exports.write(rows[:1], found[:1])
         exports.write(rows[1:], found[1:])
     return exports
@@ -205,12 +207,25 @@ def test_half_a_character_does_not_stop_the_job(tmp_path):
     assert read_csv(exports)[0]["text"] == r"Матч \ud83d окончен"
 
 
+def test_a_text_without_a_label_is_unknown_and_a_keywords_label_has_its_own_score(tmp_path):
+    source = tmp_path / "rows.txt"
+    source.write_text("Матч в театре\nПремьера\n", encoding="utf-8")
+    unknown = TextPrediction((), {"culture": 0.4, "sports": 0.6}, 4, 4)
+    by_keyword = TextPrediction(("culture",), {"culture": 0.4, "sports": 0.6}, 4, 4, keyword="x")
+    exports = exported(tmp_path, source, [unknown, by_keyword])
+    for rows in (read_json(exports), read_parquet(exports)):
+        assert [(row["prediction"], row["prediction_score"]) for row in rows] == [
+            ("unknown", 0.6),
+            ("culture", 0.4),
+        ]
+
+
 def test_labels_that_overlap_are_joined(tmp_path):
     source = tmp_path / "rows.txt"
     source.write_text("Матч в театре\nНичего\n", encoding="utf-8")
     both = TextPrediction(("culture", "sports"), {"culture": 0.9, "sports": 0.7}, 4, 4)
     neither = TextPrediction((), {"culture": 0.1, "sports": 0.2}, 4, 4)
-    exports = exported(tmp_path, source, [both, neither])
+    exports = exported(tmp_path, source, [both, neither], overlapping=True)
     assert [row["prediction"] for row in read_json(exports)] == ["culture; sports", ""]
     assert [row["prediction_score"] for row in read_json(exports)] == [0.9, 0.2]
 

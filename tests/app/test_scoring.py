@@ -43,8 +43,8 @@ def classified(
 ) -> tuple[Outcome, list[dict], list[int]]:
     """What became of a file: outcome, rows of its JSON, and how many rows were said to be done, time after time."""
     upload = look_at(path, path.name, "ru")
-    outcome = Outcome(service.labels)
-    with Exports(folder, "results", upload.table, service.labels) as exports:
+    outcome = Outcome(service.labels, service.overlapping)
+    with Exports(folder, "results", upload.table, service.labels, service.overlapping) as exports:
         done = list(classify_rows(service, Job(upload, text_column, label_column, "ru"), exports, outcome))
     return outcome, json.loads(exports.paths[1].read_text(encoding="utf-8")), done
 
@@ -282,8 +282,8 @@ tokenizer = train_word_tokenizer(TEXTS, max_vocabulary=60, max_length=32)
 service = Service(Predictor(tiny_model(embedder=False), tokenizer), "tiny", folder, Settings())
 upload = look_at(path, path.name, "en")
 *_, total = count_rows(upload, service.settings, "en")
-outcome = Outcome(service.labels)
-with Exports(folder, "results", upload.table, service.labels) as exports:
+outcome = Outcome(service.labels, service.overlapping)
+with Exports(folder, "results", upload.table, service.labels, service.overlapping) as exports:
     for done in classify_rows(service, Job(upload, 0, 1, "en"), exports, outcome):
         pass
 assert (total, outcome.rows, len(outcome.true)) == (rows, rows, rows)

@@ -194,6 +194,8 @@ def test_models_run_in_few_threads(service):
     seen = set()
 
     class Watched:
+        inputs = service.predictor.inputs
+
         def predict(self, texts: list[str]) -> list:
             seen.add(threading.current_thread().name)
             return service.predictor.predict(texts)

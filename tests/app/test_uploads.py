@@ -133,7 +133,7 @@ def test_columns_are_proposed(tmp_path, service, content, text, label):
     path = tmp_path / "rows.csv"
     path.write_text(content, encoding="utf-8")
     upload = look_at(path, "rows.csv", "en")
-    place = upload.text_column()
+    place = upload.text_column(service)
     assert upload.columns[place] == text
     truth = upload.label_column(service, place)
     assert (None if truth is None else upload.columns[truth]) == label

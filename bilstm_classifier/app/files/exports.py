@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ... import TextPrediction
+from ...predictor import UNKNOWN
 from ...reading import Table
 
 # A cell that spreadsheets may take for a formula (https://owasp.org/www-community/attacks/CSV_Injection), also where
@@ -26,7 +27,8 @@ _GROUP_CHARACTERS = 8_000_000
 class Exports:
     """Three files in a folder, to which rows are added; they are whole when the ``with`` block has ended without error.
 
-    All have the file's own columns, then ``prediction``, ``prediction_score``, ``unsure``, and ``p_<label>`` for each
+    All have the file's own columns, then ``prediction`` (several labels with ``; `` between them),
+    ``prediction_score`` (of the likeliest chosen, or of all where none is), ``unsure``, and ``p_<label>`` for each
     label; one that the file has already is called ``<name>_2``. In rows without a prediction they are empty. Columns
     that only later rows of a JSON file have are in the JSON alone.
 
@@ -35,12 +37,16 @@ class Exports:
         stem: What their names begin with.
         table: The file that the rows come from.
         labels: Names of the model's labels.
+        overlapping: Whether a text may have several, or none; else one without a label is unknown.
 
     Raises:
         OSError: the files cannot be written.
     """
 
-    def __init__(self, folder: Path, stem: str, table: Table, labels: Sequence[str]):
+    def __init__(
+        self, folder: Path, stem: str, table: Table, labels: Sequence[str], overlapping: bool = False
+    ):
+        self._unlabelled = "" if overlapping else UNKNOWN
         self.paths = [folder / f"{stem}{suffix}" for suffix in (".csv", ".json", ".parquet")]
         self.columns = table.columns
         self.added = added_columns(table.columns, labels)
@@ -66,7 +72,7 @@ class Exports:
     def write(self, rows: Sequence[Mapping[str, Any]], found: Sequence[TextPrediction | None]) -> None:
         """Add rows with their predictions, ``None`` where there is none."""
         for row, answer in zip(rows, found, strict=True):
-            said = _said(answer, len(self.added))
+            said = _said(answer, len(self.added), self._unlabelled)
             self._notice(row.keys() - self._own)
             own = [row.get(column) for column in self.columns]
             self._csv.write([*own, *said])
@@ -187,11 +193,12 @@ def _encodable(cell: Any) -> Any:
     return cell.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(cell, str) else cell
 
 
-def _said(found: TextPrediction | None, width: int) -> list[Any]:
+def _said(found: TextPrediction | None, width: int, unlabelled: str) -> list[Any]:
     if found is None:
         return [None] * width
     scores = [round(score, 6) for score in found.probabilities.values()]
-    return ["; ".join(found.labels), max(scores), found.unsure, *scores]
+    chosen = round(found.probabilities[found.labels[0]], 6) if found.labels else max(scores)
+    return ["; ".join(found.labels) or unlabelled, chosen, found.unsure, *scores]
 
 
 def _as_text(cell: Any) -> str | None:

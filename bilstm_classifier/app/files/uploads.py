@@ -14,7 +14,9 @@ from ..messages import Language, say
 from ..service import Service
 from ..settings import Settings
 from .errors import bad_file, cut, explained
-from .true_labels import known_labels, label_text, true_label
+from .true_labels import SeveralLabels, columns_of_labels, known_labels, label_text, true_label
+
+ONE_HOT = -2  # in place of a column of labels: a column for each label
 
 FIRST_ROWS = 100  # that are looked at before all of them are read
 FIRST_CHARACTERS = 2_000_000
@@ -46,24 +48,53 @@ class Upload:
         """Names of the columns."""
         return self.table.columns
 
-    def text_column(self) -> int:
-        """The column with a usual name for texts, else the one with the longest texts."""
+    def text_column(self, service: Service) -> int:
+        """The column of the model's main text, else one with a usual name, else the one with the longest texts."""
+        if (main := service.predictor.inputs.text_columns[0]) in self.columns:
+            return self.columns.index(main)
         try:
             return self.columns.index(find_text_columns(self.columns)[0])
         except ValueError:
             return max(range(len(self.columns)), key=lambda index: self._characters(self.columns[index]))
 
     def label_column(self, service: Service, text_column: int) -> int | None:
-        """The column with a usual name for labels, if most of what stands in it are labels of the model."""
-        texts = (self.columns[text_column],)
+        """The column with a usual name for labels, if most of what stands in it are labels of the model.
+
+        Where labels overlap, ``ONE_HOT`` if there is no such column and one for each label.
+        """
+        read = (
+            self.columns[text_column],
+            *service.inputs.columns,
+        )  # by the model, so that they are no labels
+        one_hot = ONE_HOT if self.one_hot(service) else None
         try:
-            column = find_label_column(self.columns, text_columns=texts)
+            column = find_label_column(self.columns, text_columns=read)
         except ValueError:
-            return None
+            return one_hot
+        if service.overlapping:
+            return self.columns.index(column) if self._are_several(column, service) else one_hot
         known = known_labels(service.labels)
         given = [row.get(column) for row in self.first_rows if label_text(row.get(column))]
         sound = sum(true_label(value, known) is not None for value in given)
         return self.columns.index(column) if given and 2 * sound > len(given) else None
+
+    def one_hot(self, service: Service) -> list[str]:
+        """The columns that stand for one label each; none where labels do not overlap, or not all have one."""
+        return columns_of_labels(self.columns, service.labels) if service.overlapping else []
+
+    def _are_several(self, column: str, service: Service) -> bool:
+        """Whether most of what stands in a column are lists of the model's labels."""
+        labels = SeveralLabels(service.labels, [column], one_hot=False)
+        given = sound = 0
+        for row in self.first_rows:
+            try:
+                if labels.read(row) is None:
+                    continue
+                sound += 1
+            except ValueError:
+                pass
+            given += 1
+        return 2 * sound > given
 
     def holds_numbers(self, column: int) -> bool:
         """Whether all that stands in the first rows of a column are numbers."""

@@ -66,7 +66,8 @@
     if (!text?.trim() || !first) return;
     const half = /[\uD800-\uDBFF]$/; // of a character that was cut in two
     resting = {
-      text: text.slice(0, MOST_CHARACTERS).replace(half, ""), label: modelsName(first.label), confidence: first.confidence,
+      text: text.slice(0, MOST_CHARACTERS).replace(half, ""), label: modelsName(answer.label),
+      confidence: (answer.confidences.find(({ label }) => label === answer.label) ?? first).confidence,
     };
     timer = setTimeout(keep, REST);
   };

@@ -53,7 +53,7 @@
   const REST = 100; // milliseconds
   let timer;
   document.addEventListener("input", (event) => {
-    if (!event.target.closest?.("#text")) return;
+    if (!event.target.closest?.("#text, #columns")) return;
     clearTimeout(timer);
     timer = setTimeout(() => document.querySelector("#classify")?.click(), REST);
   });

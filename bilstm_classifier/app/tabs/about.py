@@ -10,13 +10,14 @@ from typing import Any
 import gradio as gr
 
 from ...measured import reports
+from ...predictor import UNKNOWN
 from ..messages import LANGUAGES, TEXTS, Language, label_name, messages, percent, say
 from ..service import Service
 from . import PRIVATE
 from .card_text import card_text
 
 RUSSIAN_PART = re.compile(r"^## По-русски\s*$", re.MULTILINE)  # as the cards of this package have it
-FIGURES = ("accuracy", "f1_macro", "calibration_error")
+FIGURES = ("accuracy", "f1_micro", "f1_macro", "calibration_error")
 
 
 def about_tab(service: Service, language: gr.Radio) -> None:
@@ -39,15 +40,43 @@ def what_it_is(service: Service, language: Language) -> str:
     if service.settings.model_revision and not service.absent:
         facts.append(("about_revision", service.settings.model_revision))
     facts.append(("about_reads", say("about_tokens", language, count=service.predictor.max_length)))
-    labels = ", ".join(label_name(label, language) for label in service.labels)
+    labels = ", ".join(_label(service, label, language) for label in service.labels)
     several = f" ({say('about_overlapping', language)})" if service.overlapping else ""
     facts.append(("about_labels", labels + several))
+    if columns := service.inputs.columns:
+        facts.append(("about_columns", ", ".join(columns)))
+    if decision := _decision(service, language):
+        facts.append(("about_decision", decision))
     if bound := service.predictor.model.config.unsure_below:
         facts.append(("about_unsure", say("about_bound", language, bound=percent(bound, language))))
     lines = "".join(
         f"<dt>{html.escape(say(key, language))}</dt><dd>{html.escape(fact)}</dd>" for key, fact in facts
     )
     return f'{_absent(service, language)}<dl class="facts">{lines}</dl>'
+
+
+def _label(service: Service, label: str, language: Language) -> str:
+    name = label_name(label, language)
+    if not service.overlapping:
+        return name
+    return say("about_threshold", language, label=name, share=percent(service.thresholds[label], language))
+
+
+def _decision(service: Service, language: Language) -> str:
+    """What decides before the likeliest label does; empty where nothing does."""
+    decision = service.predictor.decision
+    steps = []
+    if decision.rules is not None:
+        count = sum(len(rule.words) for rule in decision.rules.rules)
+        steps.append(say("about_keywords", language, count=count))
+    for stage in decision.cascade:
+        share = percent(stage["threshold"], language)
+        steps.append(
+            say("about_threshold", language, label=label_name(stage["label"], language), share=share)
+        )
+    if steps:
+        steps.append(say("about_unknown" if decision.unclaimed == UNKNOWN else "about_likeliest", language))
+    return ", ".join(steps)
 
 
 def how_it_scores(service: Service, language: Language) -> str:
@@ -58,7 +87,7 @@ def how_it_scores(service: Service, language: Language) -> str:
         return f"{title}<p>{html.escape(say('about_no_scores', language))}</p>"
     figures = [name for name in FIGURES if any(name in report for report in tests.values())]
     rows = [
-        [_split(split, language), _texts(report, language)]
+        [_split(split, language), _texts(service, split, report, language)]
         + [_figure(report.get(name), language) for name in figures]
         for split, report in tests.items()
     ]
@@ -137,9 +166,11 @@ def _split(split: str, language: Language) -> str:
     return say(key, language) if key in messages() else split
 
 
-def _texts(report: dict[str, Any], language: Language) -> str:
+def _texts(service: Service, split: str, report: dict[str, Any], language: Language) -> str:
     total = sum(scores["support"] for scores in report["per_class"].values())
-    return say("number", language, number=total)
+    if "subset_accuracy" in report:  # labels overlap, so that a text counts as often as it has some
+        total = (service.metrics.get("rows") or {}).get(split)
+    return "–" if total is None else say("number", language, number=total)
 
 
 def _figure(value: float | None, language: Language) -> str:

@@ -12,13 +12,13 @@ import gradio as gr
 from ..files.errors import BadFile
 from ..files.exports import Exports
 from ..files.scoring import FILES, Job, Outcome, classify_rows, result_folder
-from ..files.uploads import Upload, count_rows, look_at, own_name, stem
+from ..files.uploads import ONE_HOT, Upload, count_rows, look_at, own_name, stem
 from ..messages import LANGUAGES, TEXTS, Language, say
 from ..service import Service
 from ..static import read
 from . import PRIVATE
 from .answers import as_notes
-from .batch_results import Changes, Results, shortened, table
+from .batch_results import Changes, Results, missing_columns, shortened, table
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +50,10 @@ def batch_tab(service: Service, language: gr.Radio) -> None:
             for total in count_rows(job.upload, service.settings, chosen):
                 yield {form.status: _progress(say("batch_counting", chosen, rows=total))}
             with result_folder(form.file.GRADIO_CACHE) as folder:
-                outcome = Outcome(service.labels)
+                outcome = Outcome(service.labels, service.overlapping)
                 begun = time.monotonic()
                 name = f"{stem(job.upload.name)}-predictions"
-                with Exports(folder, name, job.upload.table, service.labels) as exports:
+                with Exports(folder, name, job.upload.table, service.labels, outcome.overlapping) as exports:
                     for done in classify_rows(service, job, exports, outcome):
                         left = (time.monotonic() - begun) / done * (total - done)
                         yield {form.status: _progress(_rows_done(done, total, left, chosen), done / total)}
@@ -127,7 +127,6 @@ class _Form:
                     label=TEXTS("batch_label_column"),
                     elem_id="batch-label-column",
                     min_width=200,
-                    visible=not service.overlapping,
                 )
             self.preview = gr.HTML(elem_id="batch-preview")
             with gr.Row(elem_id="batch-actions"):
@@ -149,24 +148,26 @@ class _Form:
             upload = _upload(given, language)
         except BadFile as error:
             return changes | {self.status: as_notes([("bad", str(error))])}
-        column = upload.text_column()
-        truth = None if self.service.overlapping else upload.label_column(self.service, column)
+        column = upload.text_column(self.service)
+        truth = upload.label_column(self.service, column)
         offered = _offered(upload)
-        none = (say("batch_no_labels", language), NONE)
-        told, sound = _checked(Job(upload, column, truth, language))
+        others = [(say("batch_no_labels", language), NONE)]
+        if upload.one_hot(self.service):
+            others.append((say("batch_one_hot", language), ONE_HOT))
+        told, sound = _checked(Job(upload, column, truth, language), self.service)
         return changes | {
             self.status: told,
             self.go: gr.update(visible=True, interactive=sound),
             self.block: gr.update(visible=True),
             self.texts: gr.update(choices=offered, value=column),
-            self.labels: gr.update(choices=[none, *offered], value=NONE if truth is None else truth),
+            self.labels: gr.update(choices=[*others, *offered], value=NONE if truth is None else truth),
             self.preview: _preview(upload, language),
         }
 
     def look_again(self, given: Any, column: int, truth: int, language: Language) -> Changes:
         """What to say when other columns were chosen."""
         try:
-            told, sound = _checked(self.job(given, column, truth, language))
+            told, sound = _checked(self.job(given, column, truth, language), self.service)
         except BadFile as error:
             told, sound = as_notes([("bad", str(error))]), False
         return {self.status: told, self.go: gr.update(interactive=sound)}
@@ -188,11 +189,13 @@ def _upload(given: Any, language: Language) -> Upload:
     return look_at(given["path"], own_name(given.get("orig_name"), given["path"]), language)
 
 
-def _checked(job: Job) -> tuple[str, bool]:
+def _checked(job: Job, service: Service) -> tuple[str, bool]:
     try:
         job.check()
     except BadFile as error:
         return as_notes([("bad", str(error))]), False
+    if missing := job.missing_columns(service):
+        return as_notes([missing_columns(missing, job.language)]), True
     return "", True
 
 

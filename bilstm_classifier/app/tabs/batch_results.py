@@ -10,6 +10,7 @@ import numpy as np
 
 from ...heat_map import plot_heat_map
 from ...plots import plot_confusion_matrix
+from ...predictor import UNKNOWN
 from ..files.exports import Exports
 from ..files.scoring import TEXT_SHOWN, Job, Outcome
 from ..messages import TEXTS, Language, label_name, percent, say
@@ -78,12 +79,15 @@ class Results:
         report = outcome.report()
         if report is None:
             return changes | {self.report: "", self.matrix: gr.update(visible=False), self.mistakes: ""}
-        picture = confusion_matrix(report, outcome, folder / "confusion-matrix.png", language)
-        return changes | {
+        changes |= {
             self.report: figures_table(report, outcome, language),
-            self.matrix: gr.update(value=str(picture), alt_text=say("batch_matrix", language), visible=True),
             self.mistakes: mistakes(outcome, language),
         }
+        if outcome.overlapping:  # a label is not taken for another: each is chosen or not
+            return changes | {self.matrix: gr.update(visible=False)}
+        picture = confusion_matrix(report, outcome, folder / "confusion-matrix.png", language)
+        shown = gr.update(value=str(picture), alt_text=say("batch_matrix", language), visible=True)
+        return changes | {self.matrix: shown}
 
     def summary(self, outcome: Outcome, exports: Exports, language: Language) -> str:
         """In HTML: how many rows there were, and what has to be known of them."""
@@ -96,10 +100,25 @@ class Results:
             notes.append(("fine", say("batch_partly_read", language, **values)))
         if outcome.empty:
             notes.append(("warn", say("batch_empty", language, count=outcome.empty)))
+        if outcome.without_label:
+            key = "batch_without_label" if outcome.overlapping else "batch_unknown"
+            notes.append(("fine", say(key, language, count=outcome.without_label)))
+        if outcome.missing_columns:
+            notes.append(missing_columns(outcome.missing_columns, language))
+        if outcome.unread_cells:
+            found = "; ".join(outcome.unread_named)
+            told = say("batch_unread_cells", language, count=outcome.unread_cells, found=found)
+            notes.append(("warn", told))
         if exports.other_columns:
             names = ", ".join(exports.other_columns)
             notes.append(("warn", say("batch_other_columns", language, names=names)))
         return as_notes(notes)
+
+
+def missing_columns(names: Sequence[str], language: Language) -> tuple[str, str]:
+    """The note that a file does not have all columns that the model reads."""
+    shown = ", ".join(shortened(name, 60) for name in names)
+    return "warn", say("batch_missing_columns", language, names=shown)
 
 
 def table(caption: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -127,15 +146,17 @@ def shortened(cell: Any, longest: int = TEXT_SHOWN) -> str:
 
 def counts(outcome: Outcome, language: Language) -> str:
     """In HTML: how often each label was chosen, the most frequent first, as bars."""
-    most = max(outcome.by_label.values(), default=0) or 1
     texts = max(outcome.rows - outcome.empty, 1)
-    ranked = sorted(outcome.labels, key=lambda label: -outcome.by_label[label])
+    counted = {label: outcome.by_label[label] for label in outcome.labels}
+    if outcome.without_label and not outcome.overlapping:
+        counted[UNKNOWN] = outcome.without_label
+    most = max(counted.values(), default=0) or 1
     rows = [
         f'<tr><th scope="row">{html.escape(label_name(label, language))}</th>'
-        f'<td class="bar"><span style="width:{100 * outcome.by_label[label] / most:.1f}%"></span></td>'
-        f"<td>{say('number', language, number=outcome.by_label[label])}</td>"
-        f"<td>{percent(outcome.by_label[label] / texts, language)}</td></tr>"
-        for label in ranked
+        f'<td class="bar"><span style="width:{100 * count / most:.1f}%"></span></td>'
+        f"<td>{say('number', language, number=count)}</td>"
+        f"<td>{percent(count / texts, language)}</td></tr>"
+        for label, count in sorted(counted.items(), key=lambda item: -item[1])
     ]
     caption = html.escape(say("batch_counts", language))
     return f'<table class="counts"><caption>{caption}</caption><tbody>{"".join(rows)}</tbody></table>'
@@ -148,8 +169,9 @@ def first_rows(outcome: Outcome, language: Language) -> str:
         if found is None:
             rows.append([shortened(text), "—", ""])
             continue
-        labels = ", ".join(label_name(label, language) for label in found.labels) or "—"
-        share = percent(found.top(1)[0].score, language)
+        labels = _named(found.labels, outcome, language)
+        score = found.probabilities[found.labels[0]] if found.labels else found.top(1)[0].score
+        share = percent(score, language)
         if found.unsure:
             share = say("batch_unsure_mark", language, share=share)
         rows.append([shortened(text), labels, share])
@@ -187,29 +209,45 @@ def label_notes(outcome: Outcome, language: Language) -> str:
         notes.append(("warn", say("batch_unknown_labels", language, **values)))
     if outcome.unlabelled:
         notes.append(("warn", say("batch_unlabelled", language, count=outcome.unlabelled)))
-    if not outcome.true:
+    if outcome.broken:
+        values = {"count": outcome.broken, "found": "; ".join(outcome.broken_named)}
+        notes.append(("warn", say("batch_broken_labels", language, **values)))
+    if not outcome.measured:
         notes.append(("warn", say("batch_no_figures", language)))
     return as_notes(notes) if notes else ""
 
 
 def figures_table(report: dict[str, Any], outcome: Outcome, language: Language) -> str:
-    """In HTML: accuracy, and precision, recall and F1 of each label and on average."""
+    """In HTML: accuracy (F1 where labels overlap), and precision, recall and F1 of each label and on average."""
     names = ("precision", "recall", "f1")
-    total = len(outcome.true)
+    total = outcome.measured
     rows = [
         _figures(
             label_name(label, language), [scores[name] for name in names], scores["support"], "", language
         )
         for label, scores in report["per_class"].items()
     ]
-    for key, suffix in (("batch_macro", "_macro"), ("batch_weighted", "")):
+    averages = [
+        ("batch_macro", "_macro"),
+        ("batch_micro", "_micro") if outcome.overlapping else ("batch_weighted", ""),
+    ]
+    for key, suffix in averages:
         scores = [report[f"{name}{suffix}"] for name in names]
         rows.append(_figures(say(key, language), scores, total, "average", language))
     heads = "".join(
         f'<th scope="col">{html.escape(head)}</th>'
         for head in _said(language, "answer", "batch_precision", "batch_recall", "batch_f1", "batch_texts")
     )
-    accuracy = say("batch_accuracy", language, share=percent(report["accuracy"], language), count=total)
+    if outcome.overlapping:
+        values = {
+            "micro": report["f1_micro"],
+            "macro": report["f1_macro"],
+            "share": report["subset_accuracy"],
+        }
+        figures = {name: percent(value, language) for name, value in values.items()}
+        accuracy = say("batch_f1_overlapping", language, **figures, count=total)
+    else:
+        accuracy = say("batch_accuracy", language, share=percent(report["accuracy"], language), count=total)
     return (
         f'<p class="accuracy">{html.escape(accuracy)}</p>'
         f'<div class="scrolled" style="overflow-x:auto"><table class="figures"><thead><tr>{heads}</tr></thead>'
@@ -220,18 +258,32 @@ def figures_table(report: dict[str, Any], outcome: Outcome, language: Language) 
 def confusion_matrix(report: dict[str, Any], outcome: Outcome, path: Path, language: Language) -> Path:
     """A picture of true and predicted labels."""
     names = [label_name(label, language) for label in outcome.labels]
+    if len(report["confusion_matrix"]) > len(names):
+        names.append(label_name(UNKNOWN, language))
     return plot_confusion_matrix(report["confusion_matrix"], names, path)
 
 
 def mistakes(outcome: Outcome, language: Language) -> str:
     """In HTML, the most confident mistakes: text, true label, predicted label and confidence."""
-    names = [label_name(label, language) for label in outcome.labels]
     rows = [
-        [shortened(found.text), names[found.true], names[found.predicted], percent(found.score, language)]
+        [
+            shortened(found.text),
+            *(
+                _named([outcome.labels[label] for label in labels], outcome, language)
+                for labels in (found.true, found.predicted)
+            ),
+            percent(found.score, language),
+        ]
         for found in outcome.most_confident_mistakes()
     ]
     headers = _said(language, "text", "batch_true", "batch_predicted", "batch_confidence")
     return table(say("batch_mistakes", language), headers, rows) if rows else ""
+
+
+def _named(labels: Sequence[str], outcome: Outcome, language: Language) -> str:
+    if labels:
+        return ", ".join(label_name(label, language) for label in labels)
+    return "—" if outcome.overlapping else label_name(UNKNOWN, language)
 
 
 def _figures(name: str, scores: Sequence[float], support: int, kind: str, language: Language) -> str:

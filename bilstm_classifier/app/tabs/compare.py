@@ -6,10 +6,11 @@ from typing import Any
 import gradio as gr
 
 from ... import TextPrediction
+from ..asked import BadText
 from ..comparison import AT_ONCE, Comparison, NoModel
-from ..messages import TEXTS, Language, label_name, say
-from ..service import BadText, Service
-from .answers import LABELS_SHOWN, as_notes, shown
+from ..messages import TEXTS, Language, say
+from ..service import Service
+from .answers import answer_bars, as_notes, named, shown
 
 SIDES = ("compare_first", "compare_second")
 
@@ -34,8 +35,10 @@ def compare_tab(comparison: Comparison, language: gr.Radio) -> None:
             return None, None, "", "", as_notes([("bad", say("text_empty", chosen))])
         sides = [_asked(comparison, name, typed, chosen) for name in (left, right)]
         bars, said, found = zip(*sides, strict=True)
-        named = [gr.Label(value=shares, label=name) for shares, name in zip(bars, (left, right), strict=True)]
-        return *named, *said, _verdict(found, chosen)
+        sides_named = [
+            gr.HTML(value=shares, label=name) for shares, name in zip(bars, (left, right), strict=True)
+        ]
+        return *sides_named, *said, _verdict(found, chosen)
 
     gr.on(
         [ask.click, text.submit],
@@ -50,14 +53,14 @@ def compare_tab(comparison: Comparison, language: gr.Radio) -> None:
     )
 
 
-def _side(name: str) -> tuple[gr.Label, gr.HTML]:
+def _side(name: str) -> tuple[gr.HTML, gr.HTML]:
     with gr.Column(min_width=280):
-        answer = gr.Label(label=name, num_top_classes=LABELS_SHOWN, elem_classes=["compare-answer"])
+        answer = answer_bars(label=name, elem_classes=["compare-answer"])
         notes = gr.HTML(elem_classes=["compare-notes"])
     return answer, notes
 
 
-Asked = tuple[dict[str, float] | None, str, tuple[Service, TextPrediction] | None]
+Asked = tuple[dict[str, Any] | None, str, tuple[Service, TextPrediction] | None]
 
 
 def _asked(comparison: Comparison, name: str, text: str, language: Language) -> Asked:
@@ -77,12 +80,8 @@ def _verdict(found: tuple[tuple[Service, TextPrediction] | None, ...], language:
     if not set(one.labels) & set(other.labels):
         verdict = say("compare_apart", language)
     elif set(first.labels) == set(second.labels):
-        verdict = say("compare_agree", language, label=_named(first, language))
+        verdict = say("compare_agree", language, label=named(one, first, language))
     else:
-        labels = {"first": _named(first, language), "second": _named(second, language)}
+        labels = {"first": named(one, first, language), "second": named(other, second, language)}
         verdict = say("compare_disagree", language, **labels)
     return f'<p class="verdict" role="status">{html.escape(verdict)}</p>'
-
-
-def _named(found: TextPrediction, language: Language) -> str:
-    return ", ".join(label_name(label, language) for label in found.labels) or say("none", language)

@@ -128,7 +128,7 @@ class Guard:
             wanted for wanted, optional in parameters.items() if not optional and wanted not in body
         ]:
             raise BadRequest(f"the parameter {missing[0]!r} is missing")
-        return list(body.values())
+        return [body.get(name) for name in parameters]  # in the order of the function's inputs
 
     def _require_enough(self, function: BlockFunction, data: list[Any]) -> None:
         wanted = len(function.inputs)
@@ -167,7 +167,11 @@ def _require_harmless(function: BlockFunction, data: list[Any]) -> None:
         BadRequest: it would.
     """
     for block, value in zip(function.inputs, data, strict=False):
-        if isinstance(value, dict | list):  # which Gradio goes into, however deep it is
+        takes_names = "object" in str(block.api_info())  # type: ignore[union-attr]
+        if isinstance(value, dict) and takes_names:
+            if any(isinstance(inner, dict | list) for inner in value.values()):
+                raise BadRequest("a value is nested: names with texts or numbers were expected")
+        elif isinstance(value, dict | list):  # which Gradio goes into, however deep it is
             raise BadRequest(f"a value is a {type(value).__name__}: a text was expected")
         try:
             if function.preprocess:

@@ -1,0 +1,78 @@
+"""The figures of a comparison: scores with intervals, and a test of each pair."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from bilstm_classifier.significance import (
+    bootstrap_scores,
+    holm,
+    mcnemar,
+    percentile_interval,
+    permutation_test,
+    scores,
+)
+from comparing.systems import Answers
+
+LEVEL = 0.95
+
+
+def compare(answers: Answers, resamples: int) -> dict[str, Any]:
+    """Scores of each system, averaged over its runs, and of each pair the difference and whether it is luck.
+
+    Intervals are of the percentile bootstrap, paired over texts. A pair is tested by McNemar's test; where labels
+    overlap, or systems have several runs, by permutations of the micro F1 (with one label a text, of the accuracy).
+    P values are corrected over the pairs (Holm).
+
+    Returns:
+        ``systems``: by name, ``f1_macro`` and ``accuracy`` or ``f1_micro``, each with ``estimate``, ``low``, ``high``
+        and ``runs`` (the score of each run). ``pairs``: ``first``, ``second``, under each score's name its difference
+        (first minus second), ``test``, ``p_value``, ``p_corrected`` and, of McNemar's test, ``only_first`` and
+        ``only_second``.
+    """
+    runs = [len(predicted) for predicted in answers.predicted.values()]
+    owners = np.repeat(np.arange(len(runs)), runs)
+    everything = np.concatenate(list(answers.predicted.values()))
+    found = scores(answers.true, everything)
+    drawn = bootstrap_scores(answers.true, everything, resamples=resamples)
+    means = {  # (resamples, systems): the mean of each system's runs
+        key: np.stack([values[:, owners == index].mean(1) for index in range(len(runs))], axis=1)
+        for key, values in drawn.items()
+    }
+    names = {"f1_macro": "f1_macro", "f1_micro": "f1_micro" if answers.overlapping else "accuracy"}
+    systems: dict[str, dict[str, Any]] = {}
+    for index, name in enumerate(answers.predicted):
+        systems[name] = {}
+        for key, shown in names.items():
+            own = found[key][owners == index]
+            interval = percentile_interval(own.mean(), means[key][:, index], LEVEL)
+            systems[name][shown] = {**interval._asdict(), "runs": own.tolist()}
+    pairs = []
+    for (i, first), (j, second) in combinations(enumerate(answers.predicted), 2):
+        pair: dict[str, Any] = {"first": first, "second": second}
+        for key, shown in names.items():
+            difference = systems[first][shown]["estimate"] - systems[second][shown]["estimate"]
+            interval = percentile_interval(difference, means[key][:, i] - means[key][:, j], LEVEL)
+            pair[shown] = interval._asdict()
+        pairs.append(pair | _test(answers, first, second))
+    for pair, corrected in zip(pairs, holm([pair["p_value"] for pair in pairs]), strict=True):
+        pair["p_corrected"] = corrected
+    return {"systems": systems, "pairs": pairs}
+
+
+def _test(answers: Answers, first: str, second: str) -> dict[str, Any]:
+    one, other = answers.predicted[first], answers.predicted[second]
+    if answers.overlapping or len(one) > 1:
+        name = "permutation of the micro F1" if answers.overlapping else "permutation of the accuracy"
+        return {"test": name, "p_value": permutation_test(answers.true, one, other)}
+    right = [(predicted[0] & answers.true).any(axis=1) for predicted in (one, other)]
+    found = mcnemar(*right)
+    return {
+        "test": "McNemar, exact" if found.exact else "McNemar, chi-squared",
+        "only_first": found.only_first,
+        "only_second": found.only_second,
+        "p_value": found.p_value,
+    }

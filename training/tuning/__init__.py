@@ -1,0 +1,1 @@
+"""Search over hyper-parameters: space, study, what is written of it."""
