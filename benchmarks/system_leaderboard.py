@@ -1,6 +1,6 @@
 """Our models of every system beside strong simple baselines, on the same rows: one JSON file a data set, one table.
 
-    python training/prepare_systems.py --source ../shared/data --output data
+    python training/prepare_systems.py --source ../shared/data --output data all
     python benchmarks/system_leaderboard.py --data data --runs runs [NAME ...] [--baselines-only]
 
 NAME is a data set of system_sets.py, which lists our runs and the baselines of each; without one all are measured. A

@@ -12,10 +12,11 @@ from bilstm_classifier.files import write_text
 
 ABOUT = """# Every system beside strong simple ones
 
-    python training/prepare_systems.py --source ../shared/data --output data
-    python benchmarks/system_leaderboard.py --data data --runs runs
+    make systems NEWS_SOURCE=../shared/data
 
-made this from `benchmarks/results/*.json`, which hold more figures and, for each, the machine. All systems of a data
+made this: it prepares the data (`training/prepare_systems.py`), trains our models (`benchmarks/train_systems.py`, by
+`benchmarks/system_runs.yaml`), measures all systems (`benchmarks/system_leaderboard.py`) and writes
+`benchmarks/results/*.json`, which hold more figures and, for each, the commands and the machine. All systems of a data
 set are measured on its one test split, in brackets with the bounds of 95% (bootstrap over the test's texts). Macro F1
 is the mean over the classes; a model that leaves a text without an answer is counted as wrong there. Second figure:
 accuracy, or micro F1 where a text may have several labels. "+ over baseline": points of macro F1 above the best

@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# What a model that is started from brings along.
+OF_THE_SHAPE = (
+    "embedder",
+    "tokenizer",
+    "max_vocabulary",
+    "cleaning",
+    "cleaning_language",
+    "embedding_size",
+    "lstm_hidden_size",
+    "lstm_num_layers",
+    "bidirectional",
+    "pooling",
+)
+
 
 @dataclass(frozen=True)
 class Start:
@@ -46,10 +60,9 @@ class Start:
         if model.init_from is None:
             lemmas = model.cleaning_language if "lemmas" in model.cleaning else None
             return cls(build_tokenizer(model, train, token), schema, lemmas, None)
-        if model.cleaning:
-            raise ValueError(
-                "cleaning and init_from were both given: the tokenizer is that of the model started from"
-            )
+        plain = ModelSettings()
+        if unused := [name for name in OF_THE_SHAPE if getattr(model, name) != getattr(plain, name)]:
+            logger.info("not used, since %s has its own: %s", model.init_from, ", ".join(unused))
         hub: HubOptions = {"revision": model.init_revision, "token": token}
         earlier, tokenizer = load_model(_known(model.init_from), **hub)
         known = FeatureSchema.of(earlier.config)
@@ -122,6 +135,8 @@ def build_classifier(
         raise ValueError(
             "ordered_labels, a cascade and rules are for a single label, and not for labels that overlap"
         )
+    if model.unclaimed != "likeliest" and model.decision != "cascade":
+        raise ValueError(f"unclaimed is {model.unclaimed!r}: that is for a cascade, give --decision cascade")
     settings: dict[str, Any] = {
         "id2label": dict(enumerate(names)),
         "label2id": {name: index for index, name in enumerate(names)},

@@ -16,6 +16,7 @@ import yaml
 from .card_merging import merge_cards, seal, template_of
 from .files import write_text
 from .measured import read_metrics, reports
+from .model_folder import RULES_FILE
 from .windows import DEFAULT_MAX_LENGTH
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def fill_card(folder: Path, repo_id: str | None = None) -> str:
         name=name,
         repo_id=repo_id,
         config=config,
+        has_rules=(folder / RULES_FILE).is_file(),
         overlapping=config.problem_type == "multi_label_classification",
         remote_code=bool(getattr(config, "auto_map", None)),
         # as windows.max_length_of has it

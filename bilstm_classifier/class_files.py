@@ -46,7 +46,8 @@ def open_class_files(paths: Sequence[Path], expected_columns: Sequence[str]) -> 
         )
 
     def contents(columns: Sequence[str]) -> Iterator[tuple[str, Place, dict[str, Any], bytes]]:
-        read = [column for column in columns if column != LABELS]
+        # texts are named before labels, and what stands beside them after: the same post may have other likes elsewhere
+        read = columns[: columns.index(LABELS)] if LABELS in columns else columns
         for name, table in tables.items():
             for number, row in table.rows():
                 key = repr([row.get(column) for column in read]).encode("utf-8", "surrogatepass")

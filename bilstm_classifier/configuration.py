@@ -38,9 +38,8 @@ NOT_SETTINGS = (
 # Raised when a saved model comes to mean something else, so that older releases refuse it.
 FORMAT_VERSION = 1
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification")
-# What becomes of a text that no stage of a cascade claims: the likeliest label, or the answer UNKNOWN.
+# What becomes of a text that no stage of a cascade claims: the likeliest label, or the answer "unknown".
 UNCLAIMED = ("likeliest", "unknown")
-UNKNOWN = "unknown"
 
 
 class BiLSTMConfig(PreTrainedConfig):

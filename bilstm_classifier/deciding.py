@@ -68,5 +68,7 @@ def fit_decision(
 
 
 def _mined(train: "Dataset", names: list[str], precision: float) -> Rules:
-    groups = train["group"] if "group" in train.column_names else None
+    groups = None
+    if "group" in train.column_names:  # a row of no group stands alone
+        groups = [(group, row if group < 0 else None) for row, group in enumerate(train["group"])]
     return mine_rules(list(train["text"]), list(train["labels"]), names, precision, groups=groups)

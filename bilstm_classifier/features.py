@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LEAST_ROWS = 3
 # Numbers of this skewness or more, such as counts of views, are read as their logarithms.
 SKEWED = 2.0
+_TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # a thousand, or a bit more than one
 _MISSING = ("", "-", "n/a", "na", "nan", "none", "null", "inf", "+inf", "-inf", "infinity", "-infinity")
 _WHOLE = re.compile(r"\A(-?\d+)\.0\Z")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -184,11 +185,18 @@ def read_number(value: Any, column: str) -> float:
     Raises:
         ValueError: it is neither a number nor missing.
     """
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None:
         return math.nan
     if isinstance(value, int | float):
         return _finite(value)
     if isinstance(value, str):
+        if _TWO_WAYS.fullmatch(value.strip()):
+            raise ValueError(
+                f"column {column!r} holds {value!r}, which may be read in two ways: write thousands without a comma, "
+                "and decimals with a point"
+            )
         text = re.sub(r"(?<=\d)[\s_'](?=\d{3}(?!\d))", "", value.strip())  # \s has the no-break spaces too
         if text.lower() in _MISSING:
             return math.nan
@@ -216,6 +224,8 @@ def read_category(value: Any, column: str) -> str | None:
     Raises:
         ValueError: it is a list or something else that names no category.
     """
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if not isinstance(value, str | int | float):

@@ -4,6 +4,7 @@ Only counts are kept, so that memory does not grow with a file; and the standard
 predicts without the packages that training needs.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,10 +31,12 @@ class TrueLabels:
     Attributes:
         reader: Of the column.
         by_id: The model's label names, where the column holds their ids in place of them; else empty.
+        asked_for: Whether somebody named the column: in one that was only found, what is no label stops nothing.
     """
 
     reader: LabelReader
     by_id: tuple[str, ...] = ()
+    asked_for: bool = True
 
     @property
     def column(self) -> str:
@@ -46,10 +49,16 @@ class TrueLabels:
         Raises:
             ValueError: a cell that is no label; the message names the place.
         """
-        found = self.reader.read(place, row)
-        if found is None or not self.by_id:
-            return found
-        return tuple(self.by_id[int(name)] if _is_id(name, self.by_id) else name for name in found)
+        try:
+            found = self.reader.read(place, row)
+        except ValueError:
+            if self.asked_for:
+                raise
+            return None
+        if found is None:
+            return None
+        names = map(_whole, found)
+        return tuple(self.by_id[int(name)] if _is_id(name, self.by_id) else name for name in names)
 
 
 def find_true_labels(
@@ -80,9 +89,10 @@ def find_true_labels(
     for column in columns:
         reader = LabelReader((column,), overlapping=overlapping)
         found = list(_names(reader, sample))
+        found = list(map(_whole, found))
         known = sum(name in label_names for name in found)
         if wanted is None and found and 2 * known >= len(found):
-            return TrueLabels(reader)
+            return TrueLabels(reader, asked_for=False)
         if wanted is not None:
             ids = not known and all(_is_id(name, label_names) for name in found)
             return TrueLabels(reader, tuple(label_names) if ids and found else ())
@@ -105,6 +115,11 @@ def _names(reader: LabelReader, rows: Sequence[dict[str, Any]]) -> Iterator[str]
             yield from reader.read("the sample", row) or ()
         except ValueError:  # no label: of no model
             yield ""
+
+
+def _whole(name: str) -> str:
+    """``2.0`` as ``2``: what a column of ids becomes where one is missing, and how training reads it."""
+    return name.partition(".")[0] if re.fullmatch(r"\d+\.0+", name) else name
 
 
 def _is_id(name: str, label_names: Sequence[str]) -> bool:

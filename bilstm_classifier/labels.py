@@ -99,7 +99,8 @@ def _as_list(value: Any, where: str) -> Any:
             f"{where} holds {text!r:.80}, a list of labels that is broken: expected one such as "
             '["health", "science"], or names with ; or , between them'
         )
-    return [part.strip() for part in text.split(";" if ";" in text else ",")]
+    separator = ";" if ";" in text else ","
+    return [part.strip() for part in text.removesuffix(separator).split(separator)]
 
 
 def _yes_or_no(value: Any, where: str) -> bool | None:

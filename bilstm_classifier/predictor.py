@@ -230,7 +230,7 @@ class Predictor:
         for scores, text, choice in self._score(texts):
             chosen = tuple(self.labels[index] for index in choice.labels)
             by_label = dict(zip(self.labels, scores.tolist(), strict=True))
-            unsure = bool(scores.max() < bound)
+            unsure = bool(scores.max() < bound and not choice.keyword)
             yield TextPrediction(chosen, by_label, text.tokens, text.tokens_read, unsure, *choice[1:])
 
     def _checked(self, texts: Iterable[Input]) -> Iterable[Input]:

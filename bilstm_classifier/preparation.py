@@ -36,6 +36,7 @@ class Prepared:
     Attributes:
         data: The settings that it came from.
         splits: ``train``, ``validation`` and ``test``, as ``load_dataset_dict`` gives them.
+        balanced: The training rows after balancing, of which class weights are taken.
         start: Tokenizer, columns beside the text, and the model to start from.
         encoded: The splits ``train`` and ``validation`` as :func:`~bilstm_classifier.encoding.encode_split` gives them;
             their ``input_ids`` are taken out where the embeddings are stored.
@@ -44,6 +45,7 @@ class Prepared:
 
     data: DataSettings
     splits: "DatasetDict"
+    balanced: "Dataset"
     start: Start
     encoded: "dict[str, Dataset]"
     collator: Any
@@ -61,7 +63,7 @@ class Prepared:
             OSError: its encoder cannot be found or read.
             ValueError: settings that do not go together.
         """
-        classifier = build_classifier(self.data, model, self.start, self.splits["train"], self.token)
+        classifier = build_classifier(self.data, model, self.start, self.balanced, self.token)
         if (limit := classifier.config.max_tokens) is not None and model.max_length > limit:
             raise ValueError(
                 f"max_length is {model.max_length}, but {model.embedder or model.init_from} reads {limit} tokens at "
@@ -114,6 +116,8 @@ def prepare(data: DataSettings, model: ModelSettings, args: "TrainingArguments")
     if not overlapping:
         check_teacher(np.asarray(train["labels"]), data.teacher_share, args.label_smoothing_factor)
     start = Start.of(data, model, train, args.hub_token)
+    if data.balance != "none":
+        train = balance_rows(train, data.balance, args.seed)
     encoder = TextEncoder(start.tokenizer.backend_tokenizer, model.max_length, lemmas=start.lemmas)
     rows = {"train": _training_rows(train, data, args.seed), "validation": splits["validation"]}
     encoded = {name: encode_split(split, encoder, start.schema) for name, split in rows.items()}
@@ -121,14 +125,12 @@ def prepare(data: DataSettings, model: ModelSettings, args: "TrainingArguments")
         if not len(split):
             raise ValueError(f"the tokenizer finds no token in any text of the split {name!r}")
     return Prepared(
-        data, splits, start, encoded, TextCollator(start.tokenizer.pad_token_id or 0), args.hub_token
+        data, splits, train, start, encoded, TextCollator(start.tokenizer.pad_token_id or 0), args.hub_token
     )
 
 
 def _training_rows(train: "Dataset", data: DataSettings, seed: int) -> "Dataset":
-    """The rows that are trained on: balanced, with a teacher's labels, and with damaged copies, if asked for."""
-    if data.balance != "none":
-        train = balance_rows(train, data.balance, seed)
+    """The rows that are trained on: with a teacher's labels, and with damaged copies, if asked for."""
     if data.teacher_share:
         logger.info("fitting the linear teacher on %d training rows", len(train))
         train = with_teacher(train, data.teacher_share, seed)

@@ -79,6 +79,11 @@ class Rules:
                     raise ValueError(
                         f"the rule for {rule.label!r} has the keyword {keyword!r}: expected 1 to {LONGEST_PHRASE} words"
                     )
+                if not (_WORD.match(keyword) and _WORD.match(keyword[::-1])):
+                    raise ValueError(
+                        f"the rule for {rule.label!r} has the keyword {keyword!r}: it would match without its marks, "
+                        "since rules compare words; expected letters or digits at both ends"
+                    )
                 owner = owners.setdefault(_key(keyword), Match(rule.label, keyword))
                 if owner.label != rule.label:
                     raise ValueError(
@@ -143,6 +148,8 @@ def read_rules(path: str | Path, label_names: Sequence[str]) -> Rules:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if content is None or content == {"rules": None}:  # all of them were taken out
+        return Rules()
     if not isinstance(content, dict) or set(content) != {"rules"} or not isinstance(content["rules"], list):
         raise ValueError(
             f"{path} holds no rules: expected the key rules alone, with a list of rules (`rules: []` for none)"
@@ -162,7 +169,7 @@ def write_rules(rules: Rules, path: str | Path, comment: str = "") -> None:
     content = {"rules": [{"label": rule.label, "words": list(rule.words)} for rule in rules.rules]}
     lines = [f"# {line}".rstrip() + "\n" for line in comment.splitlines()]
     # Lists on the line of their key, mappings in lines of their own
-    body = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, default_flow_style=None, width=110)
+    body = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, default_flow_style=None, width=100)
     write_text(path, "".join(lines) + body)
 
 
@@ -336,6 +343,8 @@ def _rule(item: Any, number: int, label_names: Sequence[str]) -> Rule:
     if not isinstance(item, dict) or set(item) != {"label", "words"}:
         raise ValueError(f"rule {number} is {item!r}: expected a label and words")
     label, words = item["label"], item["words"]
+    if isinstance(label, int) and not isinstance(label, bool):
+        label = str(label)  # YAML takes a label such as 10 for a number
     if label not in label_names:
         near = difflib.get_close_matches(str(label), label_names, n=3, cutoff=0)
         raise ValueError(

@@ -354,6 +354,15 @@ def test_a_cascade_is_told_in_both_languages(make, unclaimed):
     assert "`pipeline` сам по себе" in russian
 
 
+def test_keyword_rules_are_told_in_both_languages(make):
+    folder = make()
+    assert "rules.yaml" not in text_of(folder)
+    (folder / "rules.yaml").write_text("rules: []\n", encoding="utf-8")
+    english, russian = text_of(folder).split("## По-русски")
+    assert "A text with a keyword of `rules.yaml` gets that rule's label" in english
+    assert "ключевое слово из `rules.yaml`" in russian
+
+
 NUMBER = {"kind": "number", "mean": 2.0, "std": 1.0, "low": 0.0, "high": 9.0, "log": True}
 COLUMNS = [
     {"name": "view_count", **NUMBER},

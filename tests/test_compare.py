@@ -296,3 +296,19 @@ def test_names_with_bars_keep_the_table_whole(tmp_path):
     assert len(set(widths[5:])) == 1
     draw(found["systems"], tmp_path / "dots.png")
     assert (tmp_path / "dots.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_text_without_an_answer_is_a_miss_and_no_gain_in_accuracy():
+    true = np.eye(2, dtype=bool)[np.arange(100) % 2]
+    reticent, talkative = true.copy(), np.zeros_like(true)
+    reticent[50:] = False  # half of the texts are answered, and rightly
+    talkative[:, 0] = True  # all are, and half of them rightly
+    answers = Answers(["a", "b"], False, true, {"reticent": reticent[None], "talkative": talkative[None]})
+    found = figures(answers, resamples=200)
+    for system in found["systems"].values():
+        assert system["accuracy"]["estimate"] == 0.5
+        assert system["accuracy"]["low"] < 0.5 < system["accuracy"]["high"]
+    twice = {name: np.repeat(chosen, 2, axis=0) for name, chosen in answers.predicted.items()}
+    several = figures(Answers(["a", "b"], False, true, twice), resamples=200)
+    assert several["pairs"][0]["test"] == "permutation of the accuracy"
+    assert several["pairs"][0]["p_value"] > 0.9

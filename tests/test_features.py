@@ -262,3 +262,19 @@ def test_whole_numbers_are_numbers(schema, word_tokenizer):
     encoded = encode_split(rows, TextEncoder(word_tokenizer.backend_tokenizer, 16), schema)
     assert np.isnan(encoded["features"][2][0])
     assert encoded["categories"][:] == [[2], [2], [2], [1], [1], [1], [0], [0]]
+
+
+@pytest.mark.parametrize("text", ["1,234", "-12,500", "999,999"])
+def test_a_number_that_may_be_read_in_two_ways_is_refused(text):
+    with pytest.raises(ValueError, match="may be read in two ways"):
+        read_number(text, "views")
+    assert read_number("0,125", "share") == 0.125
+    assert read_number("12,5", "share") == 12.5
+
+
+def test_numpy_scalars_are_read():
+    assert read_number(np.int64(7), "views") == 7.0
+    assert read_number(np.float32(0.5), "views") == 0.5
+    assert np.isnan(read_number(np.float64("nan"), "views"))
+    assert read_category(np.int64(24), "kind") == "24"
+    assert read_category(np.str_("hd"), "kind") == "hd"

@@ -138,7 +138,7 @@ def test_columns_that_say_no_are_told_from_columns_that_say_nothing():
         (OVERLAPPING, "(" * 5000, "a list of labels that is broken"),
         (OVERLAPPING, "food;; science", "holds 'food;; science', an empty label among others: remove it"),
         (OVERLAPPING, "food, , science", "an empty label among others"),
-        (OVERLAPPING, "food; science;", "an empty label among others"),
+        (OVERLAPPING, "food;; science", "an empty label among others"),
         (OVERLAPPING, ";", "an empty label among others"),
         (OVERLAPPING, ["food", None], "an empty label among others"),
         (OVERLAPPING, '["food", ""]', "an empty label among others"),
@@ -231,3 +231,9 @@ def test_all_notations_in_one_file_give_the_same(load):
     )
     assert train["train"]["labels"][:] == [[0, 1]] * 5 + [[]]
     assert train["train"].features["labels"].feature.names == ["food", "health"]
+
+
+def test_a_separator_at_the_end_is_no_label():
+    """As programs for tables write it."""
+    for cell in ("food; science;", "food, science,"):
+        assert OVERLAPPING.read("row 1", {"topics": cell}) == ("food", "science")

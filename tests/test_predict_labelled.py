@@ -245,10 +245,13 @@ def test_a_label_column_needs_a_file(run, folder, arguments):
 )
 def test_a_malformed_label_is_named_by_its_line(run, topics, tmp_path, cell, message):
     path = write_table(tmp_path / "rows.jsonl", labelled(["culture", "sports", cell, "culture"]))
-    done = run("predict", "--model", topics, "--file", path, "--json")
+    done = run("predict", "--model", topics, "--file", path, "--json", "--label-column", "label")
     assert done.error.startswith(f"{path}, line 3: column 'label' holds ")
     assert message in done.error
     assert len(done.json) == 2, "what stood before it is answered"
+    unasked = run("predict", "--model", topics, "--file", path, "--json")
+    assert (unasked.code, len(unasked.json)) == (0, 4), "nobody asked for a comparison"
+    assert "1 row without a label, left out" in unasked.err
 
 
 def test_what_is_kept_does_not_grow_with_the_rows(run, folder, tmp_path):

@@ -55,6 +55,25 @@ def test_no_rules_match_nothing():
     assert Rules().match("anything") is None
 
 
+@pytest.mark.parametrize("content", ["", "# all taken out\n", "rules:\n", "rules: []\n"])
+def test_a_file_without_rules_is_no_mistake(tmp_path, content):
+    path = tmp_path / "rules.yaml"
+    path.write_text(content, encoding="utf-8")
+    assert read_rules(path, NAMES) == Rules()
+
+
+def test_a_label_that_yaml_takes_for_a_number(tmp_path):
+    path = tmp_path / "rules.yaml"
+    path.write_text("rules:\n- label: 10\n  words: [recipe]\n", encoding="utf-8")
+    assert read_rules(path, ["10", "22"]) == Rules((Rule("10", ("recipe",)),))
+
+
+@pytest.mark.parametrize("keyword", ["C++", "#tag", "so-called "])
+def test_a_keyword_that_would_lose_its_marks_is_refused(keyword):
+    with pytest.raises(ValueError, match="it would match without its marks"):
+        Rules((Rule("travel", (keyword,)),))
+
+
 def test_a_file_is_read_back_as_it_was_written(tmp_path):
     path = tmp_path / "rules.yaml"
     words = (
@@ -69,7 +88,7 @@ def test_a_file_is_read_back_as_it_was_written(tmp_path):
         "K-pop",
         "बिरयानी",
         "a: b",
-        "# c",
+        "a # c",
         "2024-01-02",
     )
     rules = Rules((Rule("cooking", words), Rule("travel", tuple(f"word {number}" for number in range(60)))))
@@ -111,7 +130,7 @@ def test_no_rules_are_written_and_read(tmp_path):
     ("content", "message"),
     [
         ("rules: [", "cannot be read as YAML"),
-        ("", "holds no rules: expected the key rules"),
+        ("[]", "holds no rules: expected the key rules"),
         ("- label: travel", "holds no rules"),
         ("rules: {label: travel}", "holds no rules"),
         ("rules: []\norder: 1", "expected the key rules alone"),

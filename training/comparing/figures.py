@@ -38,6 +38,10 @@ def compare(answers: Answers, resamples: int) -> dict[str, Any]:
     everything = np.concatenate(list(answers.predicted.values()))
     found = scores(answers.true, everything)
     drawn = bootstrap_scores(answers.true, everything, resamples=resamples)
+    if not answers.overlapping:
+        true, with_silence = _with_silence(answers.true, everything)
+        found["f1_micro"] = scores(true, with_silence)["f1_micro"]
+        drawn["f1_micro"] = bootstrap_scores(true, with_silence, resamples=resamples)["f1_micro"]
     means = {  # (resamples, systems): the mean of each system's runs
         key: np.stack([values[:, owners == index].mean(1) for index in range(len(runs))], axis=1)
         for key, values in drawn.items()
@@ -65,9 +69,12 @@ def compare(answers: Answers, resamples: int) -> dict[str, Any]:
 
 def _test(answers: Answers, first: str, second: str) -> dict[str, Any]:
     one, other = answers.predicted[first], answers.predicted[second]
-    if answers.overlapping or len(one) > 1:
-        name = "permutation of the micro F1" if answers.overlapping else "permutation of the accuracy"
-        return {"test": name, "p_value": permutation_test(answers.true, one, other)}
+    if answers.overlapping:
+        return {"test": "permutation of the micro F1", "p_value": permutation_test(answers.true, one, other)}
+    if len(one) > 1:
+        true, both = _with_silence(answers.true, np.concatenate([one, other]))
+        p_value = permutation_test(true, both[: len(one)], both[len(one) :])
+        return {"test": "permutation of the accuracy", "p_value": p_value}
     right = [(predicted[0] & answers.true).any(axis=1) for predicted in (one, other)]
     found = mcnemar(*right)
     return {
@@ -76,3 +83,13 @@ def _test(answers: Answers, first: str, second: str) -> dict[str, Any]:
         "only_second": found.only_second,
         "p_value": found.p_value,
     }
+
+
+def _with_silence(true: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """With a label more, that of no answer: the micro F1 is then the accuracy, of which no answer is a miss.
+
+    ``true`` is (texts, labels), ``predicted`` (runs, texts, labels).
+    """
+    silent = ~predicted.any(axis=-1, keepdims=True)
+    never = np.zeros((len(true), 1), dtype=true.dtype)
+    return np.concatenate([true, never], axis=1), np.concatenate([predicted, silent], axis=-1)

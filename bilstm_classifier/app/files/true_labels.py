@@ -68,7 +68,10 @@ class SeveralLabels:
         cells = {column: row.get(column) for column in self._reader.columns}
         if any(isinstance(cell, str) and len(cell) > LONGEST_CELL for cell in cells.values()):
             raise ValueError(f"a cell of more than {LONGEST_CELL} characters is no list of labels")
-        names = self._reader.read("", cells)
+        try:
+            names = self._reader.read("", cells)
+        except ValueError as error:
+            raise ValueError(str(error).removeprefix(": ")) from None
         if names is None:
             return None
         if unknown := [name for name in names if true_label(name, self._known) is None]:
