@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -112,9 +113,16 @@ def _known(name: str) -> str:
 
 
 def build_classifier(
-    data: DataSettings, model: ModelSettings, start: Start, train: "Dataset", token: str | None
+    data: DataSettings,
+    model: ModelSettings,
+    start: Start,
+    train: "Dataset",
+    text_columns: Sequence[str],
+    token: str | None,
 ) -> BiLSTMForSequenceClassification:
     """The model that training starts from: labels and class weights are those of ``train``.
+
+    ``text_columns`` are those that its texts were joined of.
 
     Raises:
         OSError: the encoder cannot be found or read.
@@ -143,7 +151,7 @@ def build_classifier(
         "problem_type": "multi_label_classification" if overlapping else "single_label_classification",
         "ordered_labels": data.ordered_labels,
         "class_weights": _class_weights(model.class_weights, train),
-        "text_columns": data.text_columns or None,
+        "text_columns": list(text_columns),
         "feature_columns": start.schema.as_config(),
         "features_dropout": model.features_dropout,
         "freeze_embedder": model.freeze_embedder,

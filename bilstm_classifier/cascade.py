@@ -4,7 +4,7 @@ One model gives all one-vs-rest probabilities: the softmax's probability of labe
 logsumexp of the other logits. A stage therefore is a label and a threshold, and the cascade an ordered list of them: a
 decision list (Rivest 1987, "Learning decision lists") that is learned on the validation split, stage by stage, as rules
 are in separate-and-conquer learning (Fürnkranz 1999). Cross-validation decides how many stages are kept, as it does the
-size of a tree in Breiman et al. 1984, "Classification and regression trees".
+size of a tree in Breiman et al. 1984, "Classification and regression trees", with their rule of one standard error.
 """
 
 import difflib
@@ -18,6 +18,7 @@ from .thresholds import precision_bound, readable_threshold
 
 UNKNOWN = -1
 FOLDS = 5
+RESAMPLES = 200
 # Cuts tried for a label: more of them fit the split's noise and take longer.
 CUTS = 100
 
@@ -152,9 +153,13 @@ def _decide(
 
 
 def _best_length(scores: np.ndarray, labels: np.ndarray) -> int:
-    """How many stages give the best macro F1 on texts that they were not chosen on; the fewest of equally good."""
+    """How many stages give the best macro F1 on texts that they were not chosen on; the fewest of equally good.
+
+    None where they gain less than the standard error of their gain: on few texts that is luck.
+    """
     folds = np.empty(len(labels), int)
-    shuffled = np.random.default_rng(0).permutation(len(labels))
+    generator = np.random.default_rng(0)
+    shuffled = generator.permutation(len(labels))
     # Dealt out label by label, so that each fold has its share of each
     folds[shuffled[np.argsort(labels[shuffled], kind="stable")]] = np.arange(len(labels)) % FOLDS
     longest = scores.shape[1]
@@ -166,7 +171,15 @@ def _best_length(scores: np.ndarray, labels: np.ndarray) -> int:
         stages = _greedy_stages(scores[~held_out], labels[~held_out], longest)
         for length in range(longest + 1):
             found[length, held_out] = _decide(scores[held_out], stages[:length], "likeliest")[0]
-    return int(np.argmax([_macro_f1(labels, ids, longest) for ids in found]))
+    best = int(np.argmax([_macro_f1(labels, ids, longest) for ids in found]))
+    gains = []
+    for _ in range(RESAMPLES if best else 0):
+        drawn = generator.integers(0, len(labels), len(labels))
+        with_stages, without = (
+            _macro_f1(labels[drawn], found[length, drawn], longest) for length in (best, 0)
+        )
+        gains.append(with_stages - without)
+    return best if gains and np.mean(gains) > np.std(gains) else 0
 
 
 def _greedy_stages(scores: np.ndarray, labels: np.ndarray, longest: int) -> list[tuple[int, float]]:

@@ -13,7 +13,7 @@ from . import plots
 from .augmentation import with_damaged_copies
 from .balancing import balance_rows
 from .building import Start, build_classifier
-from .data import load_dataset_dict
+from .data import CleaningReport, LoadingOptions, load_with_report
 from .embedding_store import EmbeddingStore
 from .encoding import StoredCollator, TextCollator, encode_split, label_counts, overlapping_names
 from .hub import HubOptions
@@ -35,6 +35,7 @@ class Prepared:
 
     Attributes:
         data: The settings that it came from.
+        text_columns: The columns that the text was joined of.
         splits: ``train``, ``validation`` and ``test``, as ``load_dataset_dict`` gives them.
         balanced: The training rows after balancing, of which class weights are taken.
         start: Tokenizer, columns beside the text, and the model to start from.
@@ -44,6 +45,7 @@ class Prepared:
     """
 
     data: DataSettings
+    text_columns: tuple[str, ...]
     splits: "DatasetDict"
     balanced: "Dataset"
     start: Start
@@ -63,7 +65,9 @@ class Prepared:
             OSError: its encoder cannot be found or read.
             ValueError: settings that do not go together.
         """
-        classifier = build_classifier(self.data, model, self.start, self.balanced, self.token)
+        classifier = build_classifier(
+            self.data, model, self.start, self.balanced, self.text_columns, self.token
+        )
         if (limit := classifier.config.max_tokens) is not None and model.max_length > limit:
             raise ValueError(
                 f"max_length is {model.max_length}, but {model.embedder or model.init_from} reads {limit} tokens at "
@@ -102,7 +106,7 @@ def prepare(data: DataSettings, model: ModelSettings, args: "TrainingArguments")
         OSError: data, encoder or disk fail.
         ValueError: settings or data that cannot be used.
     """
-    splits = load_splits(data, token=args.hub_token)
+    splits, report = _load(data, {"token": args.hub_token})
     if absent := [name for name in ("train", "validation", "test") if name not in splits]:
         raise ValueError(f"the data has no split {absent[0]!r}: give --{absent[0]}_size a share above 0")
     train = splits["train"]
@@ -125,7 +129,14 @@ def prepare(data: DataSettings, model: ModelSettings, args: "TrainingArguments")
         if not len(split):
             raise ValueError(f"the tokenizer finds no token in any text of the split {name!r}")
     return Prepared(
-        data, splits, train, start, encoded, TextCollator(start.tokenizer.pad_token_id or 0), args.hub_token
+        data,
+        report.text_columns,
+        splits,
+        train,
+        start,
+        encoded,
+        TextCollator(start.tokenizer.pad_token_id or 0),
+        args.hub_token,
     )
 
 
@@ -141,11 +152,13 @@ def _training_rows(train: "Dataset", data: DataSettings, seed: int) -> "Dataset"
 
 def load_splits(data: DataSettings, **hub: Unpack[HubOptions]) -> "DatasetDict":
     """The data that ``data`` describes, with the splits ``train``, ``validation`` and ``test``."""
-    reach: HubOptions = {**hub, "revision": data.dataset_revision}
+    return _load(data, hub)[0]
+
+
+def _load(data: DataSettings, hub: HubOptions) -> "tuple[DatasetDict, CleaningReport]":
     if not data.dataset:
         raise ValueError("no data: give --dataset (a Hub id, a file or a folder)")
-    return load_dataset_dict(
-        data.dataset,
+    options = LoadingOptions(
         text_columns=data.text_columns or None,
         label_column=data.label_column,
         label_columns=data.label_columns,
@@ -155,12 +168,13 @@ def load_splits(data: DataSettings, **hub: Unpack[HubOptions]) -> "DatasetDict":
         group_column=data.group_column,
         label_names=data.class_names or None,
         config_name=data.dataset_config,
+        hub={**hub, "revision": data.dataset_revision},
         test_size=data.test_size,
         validation_size=data.validation_size,
         seed=data.split_seed,
         min_samples=data.min_samples,
-        **reach,
     )
+    return load_with_report(data.dataset, options)
 
 
 def draw_data(prepared: Prepared, output_dir: Path, max_length: int) -> None:

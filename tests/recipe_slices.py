@@ -123,13 +123,13 @@ def videos(folder: Path) -> dict[str, str]:
     columns += ["default_audio_language", "channel_id", "label"]
     rows = []
     for project, (titles, seconds, language) in PROJECTS.items():
-        for number in range(60):
+        for number in range(120):
             views = generator.randrange(100, 1_000_000)
             numbers = [views, views // 20, "" if number % 7 == 0 else views // 300, seconds + number]
             texts = [f"{titles[number % 3]} {number}", "" if number % 5 else project, ""]
             categories = ["hd", language, "" if number % 4 else language]
             rows.append(
-                [*texts, *numbers, 1000 + number, 10**6, *categories, f"{project}-{number % 12}", project]
+                [*texts, *numbers, 1000 + number, 10**6, *categories, f"{project}-{number % 24}", project]
             )
     return {"dataset": _csv(folder / "videos.csv", columns, rows)}
 
