@@ -9,6 +9,9 @@ from reporting import table
 from system_sets import SETS
 
 from bilstm_classifier.files import write_text
+from bilstm_classifier.recipe import read_yaml
+
+NOTES = Path(__file__).with_name("system_notes.yaml")
 
 ABOUT = """# Every system beside strong simple ones
 
@@ -36,7 +39,10 @@ def write_table(results: Path) -> str:
     if not measured:
         raise FileNotFoundError(f"{results} holds no results: measure a data set first")
     parts = [ABOUT, overview(measured)]
-    parts += [f"## {found['name']}\n\n{details(found)}" for found in measured]
+    notes = read_yaml(NOTES)
+    parts += [
+        f"## {found['name']}\n\n{notes.get(found['name'], '')}\n\n{details(found)}" for found in measured
+    ]
     text = "\n\n".join(part.strip() for part in parts) + "\n"
     write_text(results / "systems.md", text)
     return text

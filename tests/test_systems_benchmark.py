@@ -195,8 +195,9 @@ def test_every_data_set_names_baselines_that_are_there_and_every_run_a_data_set_
     for name, run in system_runs().items():
         assert run["recipe"] in recipe_names(), name
         settings = {key: value for key, value in run.items() if key not in ("name", "data", "recipe")}
-        data, model, *_ = parse_settings(run["recipe"], {**settings, "output_dir": "unused"})
-        assert all(getattr(data, key, getattr(model, key, None)) == value for key, value in settings.items())
+        data, model, args, _ = parse_settings(run["recipe"], {**settings, "output_dir": "unused"})
+        taken = {**vars(args), **vars(model), **vars(data)}
+        assert {key: taken[key] for key in settings} == settings, name
 
 
 # --- baselines ---

@@ -220,14 +220,21 @@ def test_more_labels_than_the_earlier_model_has(news_csv, tmp_path, model_folder
     assert metrics["test"]["accuracy"] > 0.9
 
 
+def test_what_the_model_started_from_brings_along_is_not_asked_for(news_csv, tmp_path, small_run, caplog):
+    changes = {"cleaning": ["lower_case"], "tokenizer": "words", "pooling": "max", "lstm_hidden_size": 4}
+    with caplog.at_level("INFO"):
+        train_model(
+            dataset=str(news_csv), output_dir=str(tmp_path / "more"), **going_on_from(small_run, **changes)
+        )
+    assert "has its own: tokenizer, cleaning, " in caplog.text
+    config = Predictor.from_pretrained(tmp_path / "more").model.config
+    assert (config.pooling, config.lstm_hidden_size) == ("mean", 8)
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        (
-            {"cleaning": ["lower_case"]},
-            ValueError,
-            "cleaning and init_from were both given: the tokenizer is",
-        ),
+        ({"unclaimed": "unknown"}, ValueError, "unclaimed is 'unknown': that is for a cascade"),
         ({"init_from": "./nowhere"}, OSError, r"\./nowhere is not a folder"),
         ({"max_length": 65}, ValueError, r"max_length is 65, but .* reads 64 tokens at most"),
         ({"cache_embeddings": True}, ValueError, "cache_embeddings needs a wholly frozen"),
