@@ -92,7 +92,7 @@ leaderboard: data
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python benchmarks/leaderboard.py --dataset data/news11 --seeds $(patsubst %/metrics.json,%,$(wildcard runs/seed-*/metrics.json))
 
-# Languages, reviews, topics and videos: our models beside simple baselines on real data. About two hours on 2 CPU cores;
+# Languages, reviews, topics and videos: our models beside simple baselines on real data. Takes hours on 2 CPU cores;
 # runs that are done and baselines that have figures are not repeated. Needs a C++ compiler, for fastText.
 systems: .venv/.installed-dev
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset, load_from_disk
+from train_systems import system_runs
 
 from bilstm_classifier.augmentation import damaged
 from bilstm_classifier.cleaning import join_texts
@@ -169,27 +170,6 @@ _VIDEO_NUMBERS = (
     "published_year",
 )
 _VIDEO_CATEGORIES = ("definition", "default_language", "default_audio_language")
-_SENSITIVE = (
-    "offline_crime",
-    "online_crime",
-    "drugs",
-    "gambling",
-    "pornography",
-    "prostitution",
-    "slavery",
-    "suicide",
-    "terrorism",
-    "weapons",
-    "body_shaming",
-    "health_shaming",
-    "politics",
-    "racism",
-    "religion",
-    "sexual_minorities",
-    "sexism",
-    "social_injustice",
-)
-
 SETS: dict[str, SystemSet] = {
     "language_id": SystemSet(
         texts=("text",),
@@ -218,7 +198,7 @@ SETS: dict[str, SystemSet] = {
     ),
     "ru_sensitive_topics": SystemSet(
         texts=("text",),
-        labels=_SENSITIVE,
+        labels=tuple(system_runs()["ru_sensitive_topics"]["label_columns"]),
         baselines=("one_vs_rest",),
         overlapping=True,
     ),

@@ -157,7 +157,7 @@ def build_classifier(
         "freeze_embedder": model.freeze_embedder,
         "unfreeze_last_layers": model.unfreeze_last_layers,
         "dropout": model.dropout,
-        "unclaimed": model.unclaimed if model.decision == "cascade" else "likeliest",
+        "unclaimed": model.unclaimed,
     }
     branch = {
         "features_hidden_size": model.features_hidden_size,

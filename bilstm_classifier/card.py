@@ -16,7 +16,7 @@ import yaml
 from .card_merging import merge_cards, seal, template_of
 from .files import write_text
 from .measured import read_metrics, reports
-from .model_folder import RULES_FILE
+from .model_folder import RULES_FILE, load_config
 from .windows import DEFAULT_MAX_LENGTH
 
 if TYPE_CHECKING:
@@ -85,8 +85,6 @@ def write_card(folder: str | Path, repo_id: str | None = None) -> Path:
 
 def fill_card(folder: Path, repo_id: str | None = None) -> str:
     """The card that :func:`write_card` writes where there is none; raises as that."""
-    from .model_folder import load_config
-
     folder = folder.resolve()
     config: Any = load_config(folder, str(folder))
     metrics, recipe = read_metrics(folder), _read_recipe(folder / "recipe.yaml")

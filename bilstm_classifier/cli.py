@@ -222,8 +222,8 @@ def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     from .model_folder import load_config
     from .multi_label_metrics import format_multi_label_report
     from .predictor import DEFAULT_MODEL
+    from .preparation import load_splits
     from .runs import data_settings
-    from .trainer import load_splits
 
     _quiet_transformers()
     if options.output is not None and options.output.exists() and not options.output.is_dir():

@@ -6,10 +6,11 @@ Figures are made without pyplot: no backend is chosen, no window opened, no glob
 import os
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from .files import replacing
 
@@ -36,6 +37,36 @@ def new_figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     axes.xaxis.label.set_color(INK)
     axes.yaxis.label.set_color(INK)
     return figure, axes
+
+
+def draw_shares(figure: Figure, axes: Axes, shares: np.ndarray, highest: float, unit: str) -> None:
+    """A square of cells, the darker the higher their share, and beside it what the colours mean.
+
+    The cells keep their size: names and title go outside the axes, see :func:`save_figure`.
+
+    Args:
+        figure: Of :func:`new_figure`.
+        axes: Its axes, with names at the ticks.
+        shares: (rows, rows); NaN is left blank.
+        highest: The share of the darkest colour.
+        unit: What the shares are of.
+    """
+    size = len(shares)
+    width = figure.get_size_inches()[0]
+    figure.set_layout_engine("none")
+    axes.set_position((0, 0, 1, 1))
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=highest)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1)
+    axes.tick_params(which="both", length=0)
+    beside = axes.inset_axes((1 + 0.15 / width, 0, 0.18 / width, 1))
+    bar = figure.colorbar(image, cax=beside, format=PercentFormatter(1, decimals=0))
+    bar.outline.set_visible(False)
+    beside.tick_params(length=0, labelsize=9, labelcolor=INK)
+    bar.set_label(unit, color=INK)
 
 
 def draw_legend(axes: Axes, columns: int) -> None:

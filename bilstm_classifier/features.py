@@ -55,11 +55,11 @@ class NumberColumn:
         skewness = float((((known - known.mean()) / spread) ** 3).mean()) if spread else 0.0
         log = bool(known.min() >= 0 and skewness >= SKEWED)
         scaled = np.log1p(known) if log else known
+        std = float(scaled.std()) if spread else 0.0
         return cls(
             name,
             mean=float(scaled.mean()),
-            std=(float(scaled.std()) if spread else 0.0)
-            or 1.0,  # a constant tells nothing, and is 0 everywhere
+            std=std or 1.0,  # a constant tells nothing, and is 0 everywhere
             low=float(known.min()),
             high=float(known.max()),
             log=log,
@@ -183,7 +183,7 @@ def read_number(value: Any, column: str) -> float:
     seconds).
 
     Raises:
-        ValueError: it is neither a number nor missing.
+        ValueError: it is neither a number nor missing, or two numbers at once (``1,234``).
     """
     if isinstance(value, np.generic):
         value = value.item()

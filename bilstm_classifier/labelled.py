@@ -4,14 +4,13 @@ Only counts are kept, so that memory does not grow with a file; and the standard
 predicts without the packages that training needs.
 """
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .columns import LABEL_NAMES, require_columns
-from .labels import LabelReader
+from .labels import LabelReader, without_point
 
 if TYPE_CHECKING:
     from .decision import Decision
@@ -57,7 +56,7 @@ class TrueLabels:
             return None
         if found is None:
             return None
-        names = map(_whole, found)
+        names = map(without_point, found)
         return tuple(self.by_id[int(name)] if _is_id(name, self.by_id) else name for name in names)
 
 
@@ -88,8 +87,7 @@ def find_true_labels(
     sample = list(_first_rows(table)) if columns else []
     for column in columns:
         reader = LabelReader((column,), overlapping=overlapping)
-        found = list(_names(reader, sample))
-        found = list(map(_whole, found))
+        found = list(map(without_point, _names(reader, sample)))
         known = sum(name in label_names for name in found)
         if wanted is None and found and 2 * known >= len(found):
             return TrueLabels(reader, asked_for=False)
@@ -115,11 +113,6 @@ def _names(reader: LabelReader, rows: Sequence[dict[str, Any]]) -> Iterator[str]
             yield from reader.read("the sample", row) or ()
         except ValueError:  # no label: of no model
             yield ""
-
-
-def _whole(name: str) -> str:
-    """``2.0`` as ``2``: what a column of ids becomes where one is missing, and how training reads it."""
-    return name.partition(".")[0] if re.fullmatch(r"\d+\.0+", name) else name
 
 
 def _is_id(name: str, label_names: Sequence[str]) -> bool:

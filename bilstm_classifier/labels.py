@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _SHARE = re.compile(r"[01]?[.,]\d+")
+_WHOLE = re.compile(r"\d+\.0+")
 _YES, _NO = ("1", "1.0", "true", "yes", "да"), ("0", "0.0", "false", "no", "нет")
 
 
@@ -125,3 +126,8 @@ def described(value: object) -> str:
     if isinstance(value, bool | int | float):
         return f"the number {value}"
     return f"a {type(value).__name__}"
+
+
+def without_point(name: str) -> str:
+    """``2.0`` as ``2``: what programs for tables make of a column of ids in which some are missing."""
+    return name.partition(".")[0] if _WHOLE.fullmatch(name) else name

@@ -30,7 +30,20 @@ Returns:
 """
 
 
-class ClassificationMetric(evaluate.Metric):
+class OfflineMetric(evaluate.Metric):
+    """An ``evaluate`` metric that keeps everything in memory, unless asked otherwise, and needs no folder for it."""
+
+    def __init__(self, config_name: str | None = None, keep_in_memory: bool = True, **kwargs: Any):
+        super().__init__(config_name, keep_in_memory, **kwargs)
+
+    def _build_data_dir(self) -> str:
+        # The base class makes a folder under the home folder, which may be read-only, even when nothing goes there.
+        if self.keep_in_memory:
+            return os.path.join(self._data_dir_root, self.name, self.config_name)
+        return super()._build_data_dir()
+
+
+class ClassificationMetric(OfflineMetric):
     """Accuracy, precision, recall and F1 of single-label predictions, without the network.
 
     ``evaluate.load("accuracy")`` downloads a script from the Hub; this class needs no script, alone, in
@@ -48,15 +61,6 @@ class ClassificationMetric(evaluate.Metric):
     Raises:
         ValueError: from ``compute``, when the inputs are empty, differ in length, or are not numbers.
     """
-
-    def __init__(self, config_name: str | None = None, keep_in_memory: bool = True, **kwargs: Any):
-        super().__init__(config_name, keep_in_memory, **kwargs)
-
-    def _build_data_dir(self) -> str:
-        # The base class makes a folder under the home folder, which may be read-only, even when nothing goes there.
-        if self.keep_in_memory:
-            return os.path.join(self._data_dir_root, self.name, self.config_name)
-        return super()._build_data_dir()
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(

@@ -75,9 +75,7 @@ def _columns(config: "BiLSTMConfig") -> dict[str, str]:
 def _decision(config: "BiLSTMConfig", rules: "Rules | None") -> dict[str, str]:
     facts = {}
     if rules is not None:
-        each = ", ".join(f"{len(rule.words)} for {rule.label}" for rule in rules.rules)
-        total = sum(len(rule.words) for rule in rules.rules)
-        facts["rules"] = f"{total} keyword{'' if total == 1 else 's'}" + (f" ({each})" if each else "")
+        facts["rules"] = str(rules)
     if config.cascade is not None:
         stages = [
             f"{number} {stage['label']} from {stage['threshold']:g}"

@@ -49,9 +49,8 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
     def __init__(self, config: BiLSTMConfig):
         super().__init__(config)
         self.num_labels = config.num_labels
-        self.rules: Any = (
-            None  # keyword rules that go before the model; `Predictor` applies them, a pipeline does not
-        )
+        # Keyword rules that go before the model: `Predictor` applies them, a pipeline does not.
+        self.rules: Any = None
         self.embedder = build_embedder(config)
         self.lstm = BiLSTM(config)
         self.attention_pooling = AttentionPooling(config.text_size) if config.pooling == "attention" else None

@@ -3,7 +3,6 @@
 Labels and choices are 0/1 per text and label. A text is a row, a label a column, in the order of the model's labels.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,8 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+from .metrics import OfflineMetric
+
 _DESCRIPTION = (
     "Precision, recall and F1 of labels that overlap, over all choices and label by label; exact matches."
 )
@@ -31,7 +32,7 @@ Returns:
 """
 
 
-class MultiLabelMetric(evaluate.Metric):
+class MultiLabelMetric(OfflineMetric):
     """What :func:`multi_label_scores` computes, as an ``evaluate`` metric without the network.
 
     ``compute(predictions=, references=)`` takes 0/1, ``(texts, labels)`` each, and returns plain floats. Everything
@@ -40,15 +41,6 @@ class MultiLabelMetric(evaluate.Metric):
     Raises:
         ValueError: from ``compute``, when the inputs are empty, differ in shape, or hold anything but 0 and 1.
     """
-
-    def __init__(self, config_name: str | None = None, keep_in_memory: bool = True, **kwargs: Any):
-        super().__init__(config_name, keep_in_memory, **kwargs)
-
-    def _build_data_dir(self) -> str:
-        # The base class makes a folder under the home folder, which may be read-only, even when nothing goes there.
-        if self.keep_in_memory:
-            return os.path.join(self._data_dir_root, self.name, self.config_name)
-        return super()._build_data_dir()
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(

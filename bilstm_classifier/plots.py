@@ -16,6 +16,7 @@ from .drawing import (
     INK,
     PALE,
     draw_legend,
+    draw_shares,
     new_figure,
     save_figure,
     short_name,
@@ -115,9 +116,7 @@ def plot_confusion_matrix(
     cell = float(np.clip(7.5 / size, 0.26, 0.95))  # inches
     font = float(np.clip(cell * 20, 6.5, 10.5))
     figure, axes = new_figure(cell * size, cell * size, f"{total:,} texts, accuracy {accuracy:.1%}")
-    figure.set_layout_engine("none")
-    axes.set_position((0, 0, 1, 1))  # the cells keep their size: names and title go outside, see save_figure
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    draw_shares(figure, axes, shares, 1, "share of the true class")
     fits = max(map(len, names)) * font * 0.7 < cell * 72
     axes.set_xticks(
         range(size),
@@ -130,19 +129,8 @@ def plot_confusion_matrix(
     axes.set_yticks(range(size), names, fontsize=font)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
-    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=1)
-    axes.tick_params(which="both", length=0)
     if size <= _MOST_CLASSES_WITH_COUNTS:
         _write_counts(axes, counts, shares, cell)
-    beside = axes.inset_axes((1 + 0.15 / (cell * size), 0, 0.18 / (cell * size), 1))
-    bar = figure.colorbar(image, cax=beside, format=PercentFormatter(1, decimals=0))
-    bar.outline.set_visible(False)
-    beside.tick_params(length=0, labelsize=9, labelcolor=INK)
-    bar.set_label("share of the true class", color=INK)
     return save_figure(figure, path)
 
 

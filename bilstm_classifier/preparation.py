@@ -70,7 +70,7 @@ class Prepared:
         )
         if (limit := classifier.config.max_tokens) is not None and model.max_length > limit:
             raise ValueError(
-                f"max_length is {model.max_length}, but {model.embedder or model.init_from} reads {limit} tokens at "
+                f"max_length is {model.max_length}, but {model.init_from or model.embedder} reads {limit} tokens at "
                 f"most: give --max_length {limit}"
             )
         if model.cache_embeddings and (not classifier.embedder_is_frozen or model.unfreeze_last_layers):
@@ -84,7 +84,7 @@ class Prepared:
     ) -> None:
         """Compute the output of the frozen encoder, to be trained on in the place of ``input_ids``."""
         rows = [ids for split in self.encoded.values() for ids in split["input_ids"]]
-        source = [model.embedder or model.init_from, model.embedder_revision or model.init_revision]
+        source = [model.init_from, model.init_revision, model.embedder, model.embedder_revision]
         key = hashlib.sha256(json.dumps([*source, rows]).encode()).hexdigest()
         classifier.to(args.device)
         store = EmbeddingStore.build(

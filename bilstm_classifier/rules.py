@@ -91,8 +91,9 @@ class Rules:
                     )
 
     def __str__(self) -> str:
-        counts = [f"{len(rule.words)} for {rule.label}" for rule in self.rules]
-        return f"{sum(len(rule.words) for rule in self.rules)} keywords ({', '.join(counts) or 'none'})"
+        each = ", ".join(f"{len(rule.words)} for {rule.label}" for rule in self.rules)
+        total = sum(len(rule.words) for rule in self.rules)
+        return f"{total} keyword{'' if total == 1 else 's'}" + (f" ({each})" if each else "")
 
     def match(self, text: str) -> Match | None:
         """What the first matching rule says of ``text``, with its keyword that comes first there; None if none does.

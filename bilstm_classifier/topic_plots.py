@@ -8,11 +8,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 from sklearn.metrics import precision_recall_curve
 
-from .drawing import COLOURS, DPI, GRID, INK, PALE, draw_legend, new_figure, save_figure, short_name
+from .drawing import (
+    COLOURS,
+    DPI,
+    GRID,
+    INK,
+    PALE,
+    draw_legend,
+    draw_shares,
+    new_figure,
+    save_figure,
+    short_name,
+)
 from .plots import _MOST_CLASSES_WITH_COUNTS
 
 _MARKERS = "osD^vPX"  # one more than colours, so that pairs of both come again late
@@ -56,26 +66,13 @@ def plot_co_occurrence(
     cell = float(np.clip(7.5 / size, 0.3, 0.95))  # inches
     font = float(np.clip(cell * 20, 7, 10.5))
     figure, axes = new_figure(cell * size, cell * size, "Labels that occur together")
-    figure.set_layout_engine("none")
-    axes.set_position((0, 0, 1, 1))  # the cells keep their size: names and title go outside, see save_figure
     axes.set_facecolor(GRID)  # the diagonal
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=highest)
+    draw_shares(figure, axes, shares, highest, "share of the row's texts")
     axes.set_xticks(range(size), names, fontsize=font, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(size), names, fontsize=font)
     axes.set_xlabel("… also have this label")
     axes.set_ylabel("of the texts with this label …")
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
-    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=1)
-    axes.tick_params(which="both", length=0)
     _write_counts(axes, counts, shares / highest, cell)
-    beside = axes.inset_axes((1 + 0.15 / (cell * size), 0, 0.18 / (cell * size), 1))
-    bar = figure.colorbar(image, cax=beside, format=PercentFormatter(1, decimals=0))
-    bar.outline.set_visible(False)
-    beside.tick_params(length=0, labelsize=9, labelcolor=INK)
-    bar.set_label("share of the row's texts", color=INK)
     return save_figure(figure, path)
 
 

@@ -30,12 +30,10 @@ from .files import write_text
 from .hub import require_access
 from .model_folder import save_model
 from .modeling import BiLSTMForSequenceClassification
-from .preparation import Prepared, draw_data, load_splits, prepare
+from .preparation import Prepared, draw_data, prepare
 from .publishing import push_model
 from .recipe import CardSettings, DataSettings, ModelSettings, load_recipe
 from .runs import claim, hub_sources
-
-__all__ = ["load_splits", "make_trainer", "parse_settings", "prepare", "run_training", "train_model"]
 
 logger = logging.getLogger(__name__)
 

@@ -31,12 +31,10 @@ def cleaned(text: str, *steps: str, language: str | None = None) -> str:
 
 @pytest.fixture(scope="module", params=LANGUAGES)
 def lemmatizer(request) -> Lemmatizer:
-    pytest.importorskip("simplemma", reason="lemmas need simplemma: pip install 'bilstm-classifier[lemmas]'")
     return Lemmatizer(request.param)
 
 
 def lemmas_of(language: str, text: str) -> str:
-    pytest.importorskip("simplemma", reason="lemmas need simplemma: pip install 'bilstm-classifier[lemmas]'")
     return Lemmatizer(language)(text)
 
 
@@ -179,7 +177,6 @@ def test_a_negation_stays_one(language, text):
 
 
 def test_each_part_of_a_lemma_came_from_the_whole_word():
-    pytest.importorskip("simplemma", reason="lemmas need simplemma: pip install 'bilstm-classifier[lemmas]'")
     text = "it was, ok"
     new, starts, ends = Lemmatizer("en").aligned(text)
     assert new == "it be, ok"

@@ -92,7 +92,6 @@ def test_the_vocabulary_is_that_of_cleaned_texts():
 
 
 def test_the_vocabulary_is_that_of_lemmas():
-    pytest.importorskip("simplemma", reason="lemmas need simplemma: pip install 'bilstm-classifier[lemmas]'")
     tokenizer = train_word_tokenizer(REVIEWS, cleaning=[*CLEANING, "lemmas"], language="en")
     assert {"movie", "amazing", "crash", "dont"} <= set(tokenizer.get_vocab())
     assert not set(tokenizer.get_vocab()) & {"movies", "crashes", "were", "be"}

@@ -1,7 +1,6 @@
 """training/tune.py over a tiny recipe: what it searches, writes, goes on with and refuses."""
 
 import csv
-import importlib.util
 import json
 import os
 import re
@@ -19,15 +18,12 @@ from conftest import REPOSITORY, TOPIC_WORDS, tiny_model, topic_texts
 from bilstm_classifier import train_model
 from bilstm_classifier.recipe import ModelSettings, load_recipe
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("optuna") is None, reason="needs Optuna: pip install 'bilstm-classifier[tune]'"
-)
 sys.path.insert(0, str(REPOSITORY / "training"))
 
-import tune  # noqa: E402
-from tuning.results import draw_history, draw_importances, importances  # noqa: E402
-from tuning.search import STARTUP_TRIALS, Objective, _median_pruner  # noqa: E402
-from tuning.space import DEFAULT_SPACE, Parameter, load_space  # noqa: E402
+import tune
+from tuning.results import draw_history, draw_importances, importances
+from tuning.search import STARTUP_TRIALS, Objective, _median_pruner
+from tuning.space import DEFAULT_SPACE, Parameter, load_space
 
 RECIPE = {
     "model": {

@@ -117,7 +117,6 @@ LEMMAS = {
 
 @pytest.fixture(params=["en", "ru"])
 def language(request) -> str:
-    pytest.importorskip("simplemma", reason="lemmas need simplemma: pip install 'bilstm-classifier[lemmas]'")
     return request.param
 
 

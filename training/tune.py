@@ -4,7 +4,8 @@
     bilstm-classifier train --recipe runs/tune-reviews/best.yaml --output_dir runs/reviews
 
 Takes the options of `bilstm-classifier train` too. Each trial is a training (TPE proposes its settings; Bergstra et al.
-2011), judged on the validation split by metric_for_best_model, macro F1 if there is none; one that is worse than the
+2011), judged on the validation split by metric_for_best_model (the loss, if load_best_model_at_end
+stands alone; macro F1, if neither does); one that is worse than the
 median of the others at the same evaluation is stopped. What varies is in training/tuning/space.yaml; `--space` names
 another such file. The study is kept: the same command goes on to `--trials` in all.
 

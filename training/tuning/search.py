@@ -13,9 +13,10 @@ import numpy as np
 import yaml
 
 from bilstm_classifier.files import write_text
+from bilstm_classifier.preparation import prepare
 from bilstm_classifier.recipe import CardSettings, DataSettings, ModelSettings
 from bilstm_classifier.runs import claim
-from bilstm_classifier.trainer import check_early_stopping, make_trainer, prepare
+from bilstm_classifier.trainer import check_early_stopping, make_trainer
 from tuning.interrupts import StopOnInterrupt
 from tuning.space import Parameter
 

@@ -1,15 +1,13 @@
 """True labels as people write them in files: names in either language, or ids."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...labels import LabelReader
+from ...labels import LabelReader, without_point
 from ..messages import LANGUAGES, label_name
 
 LONGEST_CELL = 10_000  # characters; no list of labels has more
-_WHOLE = re.compile(r"(\d+)\.0+")  # what spreadsheets and pandas make of ids beside empty cells
 
 
 def known_labels(labels: Sequence[str]) -> dict[str, int]:
@@ -31,9 +29,7 @@ def label_text(value: Any) -> str:
     """``value`` of a cell as a label is written; empty where there is none."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    text = str(value).strip()
-    whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole else text
+    return without_point(str(value).strip())
 
 
 def true_label(value: Any, known: Mapping[str, int]) -> int | None:

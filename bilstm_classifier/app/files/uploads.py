@@ -88,12 +88,12 @@ class Upload:
         given = sound = 0
         for row in self.first_rows:
             try:
-                if labels.read(row) is None:
-                    continue
-                sound += 1
-            except ValueError:
-                pass
-            given += 1
+                found = labels.read(row)
+            except ValueError:  # something else than labels of the model
+                given += 1
+                continue
+            given += found is not None
+            sound += found is not None
         return 2 * sound > given
 
     def holds_numbers(self, column: int) -> bool:
