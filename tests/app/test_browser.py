@@ -183,6 +183,19 @@ def test_an_example_is_weighed_for_its_likeliest_category(page):
     expect(page.locator("#words .strongest")).to_contain_text("travel")
 
 
+def test_words_that_come_late_do_not_stay_beside_an_example(page):
+    classified(page, MIXED)
+    page.route("**/queue/join*", lambda route: (page.wait_for_timeout(700), route.continue_()))
+    page.locator("#asked input").click()
+    with page.expect_request("**/queue/join*"):
+        page.get_by_role("option", name="economy").click()
+    page.locator("#examples").get_by_role("button", name="travel").click()
+    expect(heading(page)).to_have_text("travel")
+    page.wait_for_load_state("networkidle")
+    page.unroute_all(behavior="wait")
+    expect(page.locator("#words .strongest")).to_contain_text("travel")
+
+
 def test_the_keyboard_is_enough(page):
     box(page).focus()
     page.keyboard.type(HEADLINE)
@@ -225,6 +238,7 @@ def test_ten_thousand_lines_are_read_at_the_beginning(page):
 
 def test_nothing_jumps_while_answers_come(page):
     places = "['#answer', '#classify', '#examples'].map(id => document.querySelector(id).getBoundingClientRect().top)"
+    expect(page.locator("#examples")).to_be_visible()
     before = page.evaluate(places)
     classified(page, HEADLINE)
     assert page.evaluate(places) == pytest.approx(before, abs=1)

@@ -139,7 +139,7 @@ def _examples(service: Service, language: gr.Radio, outputs: list[Any]) -> None:
             picked = button.click(
                 partial(example, label), [outputs[0], language], outputs, queue=False, **PRIVATE
             )
-            picked.then(None, outputs[:2], None, js=REMEMBER, **PRIVATE)
+            picked.then(None, js=AGAIN, **PRIVATE)
 
 
 def _static_name(label: str) -> Any:
