@@ -15,7 +15,7 @@ from .balancing import balance_rows
 from .building import Start, build_classifier
 from .data import CleaningReport, LoadingOptions, load_with_report
 from .embedding_store import EmbeddingStore
-from .encoding import StoredCollator, TextCollator, encode_split, label_counts, overlapping_names
+from .encoding import StoredCollator, TextCollator, encode_split, label_counts
 from .hub import HubOptions
 from .modeling import BiLSTMForSequenceClassification
 from .recipe import DataSettings, ModelSettings
@@ -110,15 +110,11 @@ def prepare(data: DataSettings, model: ModelSettings, args: "TrainingArguments")
     if absent := [name for name in ("train", "validation", "test") if name not in splits]:
         raise ValueError(f"the data has no split {absent[0]!r}: give --{absent[0]}_size a share above 0")
     train = splits["train"]
-    overlapping = overlapping_names(train) is not None
-    if overlapping and data.teacher_share:
-        raise ValueError("teacher_share is for a single label, and not for labels that overlap: leave it out")
     if data.balance == "up" and data.teacher_share:
         raise ValueError(
             "balance up repeats rows, which the teacher would be fitted on and asked for: leave one of them out"
         )
-    if not overlapping:
-        check_teacher(np.asarray(train["labels"]), data.teacher_share, args.label_smoothing_factor)
+    check_teacher(train, data.teacher_share, args.label_smoothing_factor)
     start = Start.of(data, model, train, args.hub_token)
     if data.balance != "none":
         train = balance_rows(train, data.balance, args.seed)
