@@ -10,9 +10,9 @@ import torch
 from numpy.typing import ArrayLike
 
 from bilstm_classifier import Predictor, load_sample_news
-from bilstm_classifier.augmentation import LOOK_ALIKES, damaged
-from bilstm_classifier.calibration import accuracy_by_coverage, expected_calibration_error
-from bilstm_classifier.metrics import classification_report
+from bilstm_classifier.evaluation.calibration import accuracy_by_coverage, expected_calibration_error
+from bilstm_classifier.evaluation.metrics import classification_report
+from bilstm_classifier.training.augmentation import LOOK_ALIKES, damaged
 
 TESTS = ("test", "test_later", "test_unseen")
 HEADLINE_CHARACTERS = 150  # longer texts are leads and articles

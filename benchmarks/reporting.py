@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 from baselines import PUBLISHED, PUBLISHED_ON
 
-from bilstm_classifier.card import TAGS, card_data, eval_results, fill
 from bilstm_classifier.files import replacing, write_text
-from bilstm_classifier.plots import plot_accuracy_by_coverage, plot_confusion_matrix
+from bilstm_classifier.hub.card import TAGS, card_data, eval_results, fill
+from bilstm_classifier.plots.training_run import plot_accuracy_by_coverage, plot_confusion_matrix
 from bilstm_classifier.predictor import DEFAULT_MODEL
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,9 +12,9 @@ from system_baselines import Answers
 from system_sets import Rows
 
 from bilstm_classifier import Predictor
-from bilstm_classifier.metrics import ordinal_scores
-from bilstm_classifier.multi_label_metrics import multi_label_report
-from bilstm_classifier.significance import bootstrap_scores, percentile_interval
+from bilstm_classifier.evaluation.metrics import ordinal_scores
+from bilstm_classifier.evaluation.multi_label_metrics import multi_label_report
+from bilstm_classifier.evaluation.significance import bootstrap_scores, percentile_interval
 
 TIMED = 1000  # rows
 RELATIVES = ("ru", "uk", "be", "bg", "mk", "sr")

@@ -13,8 +13,8 @@ import numpy as np
 from datasets import Dataset, load_from_disk
 from train_systems import system_runs
 
-from bilstm_classifier.augmentation import damaged
-from bilstm_classifier.cleaning import join_texts
+from bilstm_classifier.data.cleaning import join_texts
+from bilstm_classifier.training.augmentation import damaged
 
 DAMAGE_SEED = 0
 SHORT_POST = (2, 30)  # words of a text that the demo of the original takes

@@ -19,35 +19,35 @@ _HOMES = {
     "Predictor": "predictor",
     "TextPrediction": "predictor",
     "Word": "explain",
-    "evaluate_model": "evaluation",
+    "evaluate_model": "evaluation.reporting",
     "get_predictions": "predictor",
-    "load_dataset_dict": "data",
+    "load_dataset_dict": "data.loading",
     "load_sample_news": "sample",
-    "pull_model": "publishing",
-    "push_model": "publishing",
+    "pull_model": "hub.publishing",
+    "push_model": "hub.publishing",
     "train_character_tokenizer": "tokenization",
-    "train_model": "trainer",
+    "train_model": "training.trainer",
     "train_word_tokenizer": "tokenization",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 (the names are strings)
 
 if TYPE_CHECKING:
     from .configuration import BiLSTMConfig as BiLSTMConfig
-    from .data import load_dataset_dict as load_dataset_dict
-    from .evaluation import evaluate_model as evaluate_model
+    from .data.loading import load_dataset_dict as load_dataset_dict
+    from .evaluation.reporting import evaluate_model as evaluate_model
     from .explain import Explanation as Explanation
     from .explain import Word as Word
+    from .hub.publishing import pull_model as pull_model
+    from .hub.publishing import push_model as push_model
     from .modeling import BiLSTMForSequenceClassification as BiLSTMForSequenceClassification
     from .predictor import Prediction as Prediction
     from .predictor import Predictor as Predictor
     from .predictor import TextPrediction as TextPrediction
     from .predictor import get_predictions as get_predictions
-    from .publishing import pull_model as pull_model
-    from .publishing import push_model as push_model
     from .sample import load_sample_news as load_sample_news
     from .tokenization import train_character_tokenizer as train_character_tokenizer
     from .tokenization import train_word_tokenizer as train_word_tokenizer
-    from .trainer import train_model as train_model
+    from .training.trainer import train_model as train_model
 
 
 def __getattr__(name: str) -> Any:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
-from .app_commands import add_app_commands
-from .hub_commands import add_hub_commands, add_hub_options, hub_options
-from .predict_command import run_predict
+from .commands.app import add_app_commands
+from .commands.hub import add_hub_commands, add_hub_options, hub_options
+from .commands.predict import run_predict
 from .recipe import CardSettings, DataSettings, ModelSettings, describe, recipe_names
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _predictor(options: argparse.Namespace) -> "Predictor":
 def _train(options: argparse.Namespace, rest: list[str]) -> None:
     from datasets import disable_progress_bars
 
-    from .trainer import parse_settings, run_training
+    from .training.trainer import parse_settings, run_training
 
     disable_progress_bars()  # those of reading and tokenizing, which are soon done
     settings = parse_settings(options.recipe, rest)
@@ -216,14 +216,14 @@ def _overall(report: dict[str, Any]) -> dict[str, float | None]:
 def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     from datasets import concatenate_datasets
 
-    from .evaluation import draw_report, evaluate_model
+    from .evaluation.metrics import format_report
+    from .evaluation.multi_label_metrics import format_multi_label_report
+    from .evaluation.reporting import draw_report, evaluate_model
     from .files import write_text
-    from .metrics import format_report
     from .model_folder import load_config
-    from .multi_label_metrics import format_multi_label_report
     from .predictor import DEFAULT_MODEL
-    from .preparation import load_splits
-    from .runs import data_settings
+    from .training.preparation import load_splits
+    from .training.runs import data_settings
 
     _quiet_transformers()
     if options.output is not None and options.output.exists() and not options.output.is_dir():
@@ -262,7 +262,7 @@ def _evaluate(options: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _info(options: argparse.Namespace, rest: list[str]) -> None:
-    from .model_facts import facts_of
+    from .commands.model_facts import facts_of
     from .model_folder import load_model
     from .predictor import DEFAULT_MODEL
 
@@ -280,8 +280,8 @@ def _info(options: argparse.Namespace, rest: list[str]) -> None:
 
 def _measured(folder: Path) -> dict[str, str]:
     """What `metrics.json` in the model's folder says of each test, a line a test."""
-    from .measured import read_metrics, reports
-    from .model_facts import summary
+    from .commands.model_facts import summary
+    from .hub.measured import read_metrics, reports
 
     facts = {}
     for name, found in reports(read_metrics(folder)).items():
@@ -298,7 +298,7 @@ def _place_of_figures(source: str, options: argparse.Namespace) -> Path:
 
 def _folder_of(source: str, needed: str, options: argparse.Namespace) -> Path:
     """The folder of a model, of which a file is ``needed``."""
-    from .hub import download
+    from .hub.transport import download
     from .model_folder import looks_like_path
 
     if looks_like_path(source):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .cleaning import join_texts
+from .data.cleaning import join_texts
 from .features import FeatureSchema
 from .windows import check_text
 

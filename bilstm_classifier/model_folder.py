@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from filelock import FileLock
 
 from .files import make_readable
-from .hub import HubOptions, download, first_line, matches
+from .hub.transport import HubOptions, download, first_line, matches
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +47,7 @@ def load_model(
     Args:
         source: Folder or Hub id.
         dtype: Precision of the weights in memory; ``None`` is float32.
-        options: See :class:`bilstm_classifier.hub.HubOptions`.
+        options: See :class:`bilstm_classifier.hub.transport.HubOptions`.
 
     Raises:
         OSError: the source, or the embedder that it names, cannot be found, read or downloaded.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
 import numpy as np
 
 from .decision import Choice, Decision, probabilities
-from .hub import HubOptions, Pushed
+from .hub.transport import HubOptions, Pushed
 from .inputs import Input, InputReader, chunks
 from .windows import EncodedText, TextEncoder, Truncation, check_text, max_length_of
 
@@ -133,7 +133,7 @@ class Predictor:
             batch_size: See :class:`Predictor`.
             truncation: See :class:`Predictor`.
             options: ``revision``, ``token``, ``cache_dir``, ``local_files_only``: see
-                :class:`bilstm_classifier.hub.HubOptions`.
+                :class:`bilstm_classifier.hub.transport.HubOptions`.
 
         Raises:
             OSError: the model cannot be found, read or downloaded.
@@ -183,7 +183,7 @@ class Predictor:
         Card and figures of that place go along unless the weights were changed since. Arguments and errors are those of
         :func:`bilstm_classifier.push_model`.
         """
-        from .publishing import push_loaded
+        from .hub.publishing import push_loaded
 
         return push_loaded(
             self.model,

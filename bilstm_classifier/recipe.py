@@ -144,7 +144,7 @@ class ModelSettings:
 
 @dataclass
 class CardSettings:
-    """What the model's card cannot learn from the training itself; see :func:`bilstm_classifier.card.write_card`.
+    """What the model's card cannot learn from the training itself; see :func:`bilstm_classifier.hub.card.write_card`.
 
     Raises:
         ValueError: a language or a licence that the Hub would refuse, once the training is over.

@@ -7,7 +7,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
 from bilstm_classifier import load_sample_news
-from bilstm_classifier.augmentation import damage, damaged, with_damaged_copies
+from bilstm_classifier.training.augmentation import damage, damaged, with_damaged_copies
 
 TEXTS = load_sample_news()[0]
 

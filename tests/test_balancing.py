@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
-from bilstm_classifier.balancing import balance_rows
+from bilstm_classifier.training.balancing import balance_rows
 
 NAMES = ["bad", "fair", "good", "never seen"]
 COUNTS = {0: 3, 1: 7, 2: 20}

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from bilstm_classifier.calibration import (
+from bilstm_classifier.decision import probabilities
+from bilstm_classifier.evaluation.calibration import (
     LEAST_TEXTS,
     accuracy_by_coverage,
     expected_calibration_error,
     fit_temperature,
     unsure_bound,
 )
-from bilstm_classifier.decision import probabilities
 
 SINGLE = "single_label_classification"
 

@@ -11,9 +11,9 @@ from hub.cards import check_card
 from huggingface_hub import ModelCard
 
 from bilstm_classifier import train_model
-from bilstm_classifier.card import fill_card, write_card
-from bilstm_classifier.card_merging import is_sealed, merge_cards, seal, template_of
 from bilstm_classifier.cli import _measured
+from bilstm_classifier.hub.card import fill_card, write_card
+from bilstm_classifier.hub.card_merging import is_sealed, merge_cards, seal, template_of
 from bilstm_classifier.model_folder import save_model
 from bilstm_classifier.predictor import DEFAULT_MODEL
 

@@ -6,8 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from bilstm_classifier.checkpoints import MANIFEST, MarkComplete, is_complete, last_complete, mark_complete
 from bilstm_classifier.files import replacing, write_text
+from bilstm_classifier.training.checkpoints import (
+    MANIFEST,
+    MarkComplete,
+    is_complete,
+    last_complete,
+    mark_complete,
+)
 
 
 def write_checkpoint(folder: Path, step: int, *, complete: bool = True) -> Path:

@@ -18,8 +18,8 @@ from bilstm_classifier import (
     train_word_tokenizer,
 )
 from bilstm_classifier.cli import main
+from bilstm_classifier.data.reading import open_table
 from bilstm_classifier.model_folder import save_model
-from bilstm_classifier.reading import open_table
 
 HEAVY = {"torch", "transformers", "datasets", "pandas", "sklearn", "matplotlib", "tokenizers", "numpy"}
 

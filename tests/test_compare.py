@@ -9,7 +9,7 @@ import yaml
 from conftest import REPOSITORY, TOPIC_WORDS, topic_texts
 
 from bilstm_classifier import Predictor, load_dataset_dict
-from bilstm_classifier.significance import f1_micro, mcnemar
+from bilstm_classifier.evaluation.significance import f1_micro, mcnemar
 
 sys.path.insert(0, str(REPOSITORY / "training"))
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 datasets = pytest.importorskip("datasets")
 
 from bilstm_classifier import load_dataset_dict  # noqa: E402
-from bilstm_classifier.data import LoadingOptions, load_with_report  # noqa: E402
-from bilstm_classifier.splitting import stratified_cut  # noqa: E402
+from bilstm_classifier.data.loading import LoadingOptions, load_with_report  # noqa: E402
+from bilstm_classifier.data.splitting import stratified_cut  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 TOPICS = ("economy", "sports", "culture")
@@ -456,7 +456,7 @@ def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path, cache, monk
         write_csv(path, [(text.upper(), topic) for text, topic in news()])
         return stratified_cut(*arguments)
 
-    monkeypatch.setattr("bilstm_classifier.splitting.stratified_cut", change)
+    monkeypatch.setattr("bilstm_classifier.data.splitting.stratified_cut", change)
     with pytest.raises(ValueError, match=r"a\.csv, line 2: the source changed while it was being read"):
         load_dataset_dict(path)
     assert not list(cache.rglob("*.*"))

@@ -14,8 +14,8 @@ import pytest
 datasets = pytest.importorskip("datasets")
 
 from bilstm_classifier import load_dataset_dict  # noqa: E402
-from bilstm_classifier.data import LoadingOptions, load_with_report  # noqa: E402
-from bilstm_classifier.splitting import cut_splits  # noqa: E402
+from bilstm_classifier.data.loading import LoadingOptions, load_with_report  # noqa: E402
+from bilstm_classifier.data.splitting import cut_splits  # noqa: E402
 
 TOPICS = ["food", "health", "science"]
 WHOLE = {"test_size": 0, "validation_size": 0}

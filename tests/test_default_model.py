@@ -135,7 +135,7 @@ def test_a_wheel_holds_all_that_is_needed(tmp_path):
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
     for name in (
         "py.typed",
-        "card_template.md",
+        "hub/card_template.md",
         "sample_news.tsv",
         "recipes/rus_news.yaml",
         "default_model/model.safetensors",

@@ -9,7 +9,7 @@ import pytest
 datasets = pytest.importorskip("datasets")
 
 from bilstm_classifier import BiLSTMConfig  # noqa: E402
-from bilstm_classifier.encoding import encode_split  # noqa: E402
+from bilstm_classifier.data.encoding import encode_split  # noqa: E402
 from bilstm_classifier.features import (  # noqa: E402
     CategoryColumn,
     FeatureSchema,

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.image import imread
 from scipy.ndimage import center_of_mass, label
 
-from bilstm_classifier.heat_map import plot_heat_map
+from bilstm_classifier.plots.heat_map import plot_heat_map
 
 LABELS = ["культура", "наука", "спорт"]
 TEXTS = ["Театр открыл сезон", "Телескоп заметил планету", "Вратарь спас команду", "Матч " * 100]

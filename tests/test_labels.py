@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from bilstm_classifier.labels import LabelReader
+from bilstm_classifier.data.labels import LabelReader
 
 NAMES = ("food", "health", "science")
 OVERLAPPING = LabelReader(("topics",), overlapping=True)

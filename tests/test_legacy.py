@@ -6,7 +6,7 @@ from legacy_originals import CHARACTERS, CharacterOriginal, NewsOriginal, charac
 from safetensors import safe_open
 from torch import nn
 
-from bilstm_classifier.legacy import NEWS_LABELS, convert_checkpoint
+from bilstm_classifier.legacy.convert import NEWS_LABELS, convert_checkpoint
 from bilstm_classifier.model_folder import load_model
 
 IDS = torch.tensor([[7, 3, 9, 21, 5, 3, 40, 2, 11]])

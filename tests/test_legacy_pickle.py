@@ -14,8 +14,8 @@ import torch
 from legacy_originals import CharacterOriginal, NewsOriginal, character_checkpoint, repacked, save_whole
 from safetensors.torch import save_file
 
-from bilstm_classifier.legacy import convert_checkpoint
-from bilstm_classifier.legacy_pickle import Global, Inert, read_checkpoint
+from bilstm_classifier.legacy.convert import convert_checkpoint
+from bilstm_classifier.legacy.pickles import Global, Inert, read_checkpoint
 
 
 class Payload:
@@ -171,7 +171,7 @@ def test_programs_that_no_model_has(program, complaint, tmp_path):
 
 
 def test_a_program_of_many_steps_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("bilstm_classifier.legacy_archive.MAX_PICKLE_BYTES", 100)
+    monkeypatch.setattr("bilstm_classifier.legacy.archive.MAX_PICKLE_BYTES", 100)
     path = tmp_path / "model.pth"
     torch.save({"a": "b" * 100}, path)
     with pytest.raises(ValueError, match="pickle of more than 100 bytes"):

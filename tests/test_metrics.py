@@ -14,7 +14,7 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bilstm_classifier.metrics import (
+from bilstm_classifier.evaluation.metrics import (
     ClassificationMetric,
     classification_report,
     format_report,

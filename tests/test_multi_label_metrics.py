@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, f1_score
 
-from bilstm_classifier.multi_label_metrics import (
+from bilstm_classifier.evaluation.multi_label_metrics import (
     MultiLabelMetric,
     format_multi_label_report,
     multi_label_report,

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from bilstm_classifier.plots import (
+from bilstm_classifier.plots.training_run import (
     plot_accuracy_by_coverage,
     plot_class_distribution,
     plot_confusion_matrix,
@@ -111,7 +111,7 @@ def test_a_write_that_fails_leaves_the_old_picture(tmp_path, monkeypatch):
 
 def test_pyplot_and_the_backend_are_left_alone():
     code = (
-        "import sys, bilstm_classifier.plots; "
+        "import sys, bilstm_classifier.plots.training_run; "
         "print(sorted({'matplotlib.pyplot', 'torch', 'transformers', 'datasets'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,8 @@ from commands import constant_model, runner, write_table
 from conftest import LABELS, TEXTS
 from sklearn.metrics import f1_score
 
+from bilstm_classifier.evaluation.multi_label_metrics import multi_label_scores
 from bilstm_classifier.model_folder import save_model
-from bilstm_classifier.multi_label_metrics import multi_label_scores
 
 STARS = {number: str(number + 1) for number in range(5)}
 
@@ -256,7 +256,7 @@ def test_a_malformed_label_is_named_by_its_line(run, topics, tmp_path, cell, mes
 
 def test_what_is_kept_does_not_grow_with_the_rows(run, folder, tmp_path):
     """As many labels that nobody knows as rows: five are named, and none of the others is kept."""
-    from bilstm_classifier.labelled import SingleLabelTally
+    from bilstm_classifier.commands.labelled import SingleLabelTally
     from bilstm_classifier.predictor import TextPrediction
 
     tally = SingleLabelTally(list(LABELS.values()), ordered=False, unknown="unknown")

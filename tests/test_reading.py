@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bilstm_classifier import reading
-from bilstm_classifier.columns import find_label_column, find_text_columns
-from bilstm_classifier.reading import open_table
+from bilstm_classifier.data import reading
+from bilstm_classifier.data.columns import find_label_column, find_text_columns
+from bilstm_classifier.data.reading import open_table
 
 TEXTS = [
     "В порту открыли новый причал",
@@ -417,7 +417,7 @@ def test_rows_are_streamed(tmp_path, suffix):
 def test_reading_needs_the_standard_library_alone(tmp_path):
     path = write(tmp_path / "data.csv", RUSSIAN)
     code = (
-        "import sys; from bilstm_classifier.reading import open_table; "
+        "import sys; from bilstm_classifier.data.reading import open_table; "
         f"assert len(list(open_table({str(path)!r}).rows())) == 2; "
         "heavy = {'torch', 'transformers', 'datasets', 'pandas', 'pyarrow', 'numpy'} & set(sys.modules); "
         "assert not heavy, heavy"

@@ -15,7 +15,7 @@ from bilstm_classifier.recipe import (
     load_recipe,
     recipe_names,
 )
-from bilstm_classifier.trainer import parse_settings
+from bilstm_classifier.training.trainer import parse_settings
 
 SMALL_RUN = {
     "tokenizer": "words",

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import binom, chi2
 from sklearn.metrics import f1_score
 
-from bilstm_classifier.significance import (
+from bilstm_classifier.evaluation.significance import (
     bootstrap_scores,
     f1_macro,
     holm,

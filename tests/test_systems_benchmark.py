@@ -13,7 +13,7 @@ from datasets import Dataset, DatasetDict
 from bilstm_classifier import Predictor, train_word_tokenizer
 from bilstm_classifier.model_folder import save_model
 from bilstm_classifier.recipe import recipe_names
-from bilstm_classifier.trainer import parse_settings
+from bilstm_classifier.training.trainer import parse_settings
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 

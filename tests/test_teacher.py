@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import TOPIC_WORDS, tiny_model, topic_texts
 
-from bilstm_classifier.teacher import (
+from bilstm_classifier.training.teacher import (
     check_teacher,
     every_label_probabilities,
     one_label_probabilities,

@@ -6,7 +6,7 @@ from datasets import Dataset
 from transformers import AutoTokenizer, pipeline
 
 from bilstm_classifier import Predictor, train_character_tokenizer, train_word_tokenizer
-from bilstm_classifier.encoding import encode_split
+from bilstm_classifier.data.encoding import encode_split
 from bilstm_classifier.explain import explain
 from bilstm_classifier.features import FeatureSchema
 from bilstm_classifier.model_folder import save_model

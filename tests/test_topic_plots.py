@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import f1_score
 from test_plots import pixels_of, texts_of
 
-from bilstm_classifier.topic_plots import plot_co_occurrence, plot_per_class_f1, plot_thresholds
+from bilstm_classifier.plots.topics import plot_co_occurrence, plot_per_class_f1, plot_thresholds
 
 NAMES = ["политика", "спорт", "юмор"]
 COUNTS = [[40, 10, 0], [10, 20, 4], [0, 4, 8]]
@@ -182,6 +182,6 @@ def test_a_missing_folder_is_named(tmp_path, number):
 
 
 def test_pyplot_and_the_backend_are_left_alone():
-    code = "import sys, bilstm_classifier.topic_plots; print('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, bilstm_classifier.plots.topics; print('matplotlib.pyplot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

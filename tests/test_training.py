@@ -14,12 +14,12 @@ import yaml
 from conftest import REPOSITORY, TEXT_LABELS, TEXTS, tiny_model
 
 from bilstm_classifier import Predictor, train_model
-from bilstm_classifier.checkpoints import MANIFEST, is_complete
-from bilstm_classifier.embedding_store import EmbeddingStore
-from bilstm_classifier.encoding import StoredCollator, TextCollator, encode_split
-from bilstm_classifier.evaluation import evaluate_model
+from bilstm_classifier.data.embedding_store import EmbeddingStore
+from bilstm_classifier.data.encoding import StoredCollator, TextCollator, encode_split
+from bilstm_classifier.evaluation.reporting import evaluate_model
 from bilstm_classifier.features import FeatureSchema
-from bilstm_classifier.runs import data_settings
+from bilstm_classifier.training.checkpoints import MANIFEST, is_complete
+from bilstm_classifier.training.runs import data_settings
 from bilstm_classifier.windows import TextEncoder
 
 SMALL = {

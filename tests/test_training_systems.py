@@ -14,7 +14,7 @@ from transformers import pipeline
 
 from bilstm_classifier import Predictor, get_predictions, load_dataset_dict, train_model
 from bilstm_classifier.decision import Decision
-from bilstm_classifier.evaluation import evaluate_model, report_of
+from bilstm_classifier.evaluation.reporting import evaluate_model, report_of
 from bilstm_classifier.model_folder import save_model
 
 TOPICS = sorted(TOPIC_WORDS)

@@ -24,7 +24,7 @@ from comparing.systems import answers_of, find_systems, fingerprint, train_syste
 from datasets import disable_progress_bars
 from transformers.utils import logging as transformers_logging
 
-from bilstm_classifier.significance import RESAMPLES
+from bilstm_classifier.evaluation.significance import RESAMPLES
 
 logger = logging.getLogger("compare")
 

@@ -55,7 +55,7 @@ from news.stories import (
     split_hash,
 )
 
-from bilstm_classifier.hub import require_repo_id
+from bilstm_classifier.hub.transport import require_repo_id
 
 logger = logging.getLogger("prepare_news")
 

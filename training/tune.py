@@ -28,7 +28,7 @@ from tuning.results import write_results
 from tuning.search import Objective, run_search
 from tuning.space import DEFAULT_SPACE, load_space
 
-from bilstm_classifier.trainer import parse_settings
+from bilstm_classifier.training.trainer import parse_settings
 
 logger = logging.getLogger("tune")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..cleaning import join_texts
+from ..data.cleaning import join_texts
 from ..features import read_category, read_number
 from ..inputs import Input, InputReader
 from .messages import Language, say

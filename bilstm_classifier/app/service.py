@@ -13,9 +13,9 @@ from huggingface_hub.errors import HFValidationError
 from yaml import YAMLError
 
 from .. import Explanation, Predictor, TextPrediction, load_sample_news
-from ..hub import README, HubOptions, download, first_line
+from ..hub.measured import read_metrics, reports
+from ..hub.transport import README, HubOptions, download, first_line
 from ..inputs import Input
-from ..measured import read_metrics, reports
 from ..model_folder import looks_like_path
 from ..predictor import DEFAULT_MODEL
 from .asked import Asked, BadText

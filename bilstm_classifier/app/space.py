@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..card_merging import seal
 from ..files import write_text
-from ..hub import README, Pushed, download, matches, require_repo_id, telling_uploads, upload
+from ..hub.card_merging import seal
+from ..hub.transport import README, Pushed, download, matches, require_repo_id, telling_uploads, upload
 from ..model_folder import LOADED, load_config
 from .settings import Settings
 

@@ -12,7 +12,7 @@ import pytest
 
 from bilstm_classifier import TextPrediction
 from bilstm_classifier.app.files.exports import Exports, added_columns, harmless
-from bilstm_classifier.reading import open_table
+from bilstm_classifier.data.reading import open_table
 
 LABELS = ["culture", "sports"]
 SURE = TextPrediction(("sports",), {"culture": 0.0312345678, "sports": 0.9687654322}, 4, 4)

@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 import bilstm_classifier
 from bilstm_classifier.app.settings import Settings
 from bilstm_classifier.app.space import Served, write_space, write_wheel
-from bilstm_classifier.card_merging import is_sealed
+from bilstm_classifier.hub.card_merging import is_sealed
 
 from .test_serve import answers, environment, started
 

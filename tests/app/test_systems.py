@@ -19,7 +19,7 @@ from bilstm_classifier.app.service import Service
 from bilstm_classifier.app.tabs.about import what_it_is
 from bilstm_classifier.app.tabs.answers import shown
 from bilstm_classifier.app.tabs.batch_results import counts, figures_table, label_notes, mistakes
-from bilstm_classifier.multi_label_metrics import multi_label_report
+from bilstm_classifier.evaluation.multi_label_metrics import multi_label_report
 
 from .calling import Refused, call
 from .conftest import serving

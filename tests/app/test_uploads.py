@@ -110,7 +110,7 @@ def test_a_file_that_is_far_larger_unpacked(tmp_path):
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_long_json_list_is_not_read(tmp_path, pack, monkeypatch):
     monkeypatch.setattr("bilstm_classifier.app.files.uploads.MAX_JSON_LIST", 1000)
-    monkeypatch.setattr("bilstm_classifier.reading._json_list", lambda path: pytest.fail("it was read"))
+    monkeypatch.setattr("bilstm_classifier.data.reading._json_list", lambda path: pytest.fail("it was read"))
     path = tmp_path / "rows.json.gz"
     path.write_bytes(pack(json.dumps([{"text": SENTENCE}] * 100).encode()))
     with pytest.raises(BadFile, match="one long JSON list"):

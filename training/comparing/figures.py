@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bilstm_classifier.significance import (
+from bilstm_classifier.evaluation.significance import (
     bootstrap_scores,
     holm,
     mcnemar,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from bilstm_classifier.drawing import COLOURS, draw_legend, new_figure, save_figure, short_name
 from bilstm_classifier.files import write_text
+from bilstm_classifier.plots.drawing import COLOURS, draw_legend, new_figure, save_figure, short_name
 
 _TITLES = {"f1_macro": "macro F1", "f1_micro": "micro F1", "accuracy": "accuracy"}
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bilstm_classifier import Predictor
-from bilstm_classifier.encoding import label_names, memberships, overlapping_names
-from bilstm_classifier.preparation import load_splits
+from bilstm_classifier.data.encoding import label_names, memberships, overlapping_names
 from bilstm_classifier.recipe import DataSettings, load_recipe
-from bilstm_classifier.runs import SETTINGS_FILE, SPLITS_FILE, claim, fingerprint_of, is_same_source
-from bilstm_classifier.trainer import parse_settings, run_training
+from bilstm_classifier.training.preparation import load_splits
+from bilstm_classifier.training.runs import SETTINGS_FILE, SPLITS_FILE, claim, fingerprint_of, is_same_source
+from bilstm_classifier.training.trainer import parse_settings, run_training
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict

@@ -11,9 +11,9 @@ from typing import Any
 import datasets
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from bilstm_classifier.card_merging import seal
 from bilstm_classifier.files import write_text
-from bilstm_classifier.hub import README, Pushed, upload
+from bilstm_classifier.hub.card_merging import seal
+from bilstm_classifier.hub.transport import README, Pushed, upload
 from news.corpus import REPORT_FILE
 from news.data_sheet import SHEET_FILE
 

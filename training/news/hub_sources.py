@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bilstm_classifier.sources import Split, open_source
+from bilstm_classifier.data.sources import Split, open_source
 from news.readers import RawRow, Source, iso_date
 from news.readings import Reading, text_id
 from news.rows import news_rows, story_keys

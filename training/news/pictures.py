@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
-from bilstm_classifier import plots
-from bilstm_classifier.drawing import (
+from bilstm_classifier.plots.drawing import (
     COLOURS,
     INK,
     draw_legend,
@@ -18,15 +17,14 @@ from bilstm_classifier.drawing import (
     short_name,
     thousands,
 )
+from bilstm_classifier.plots.training_run import plot_class_distribution
 
 _ROW = 0.32  # inches a line of a picture takes
 
 
 def draw_splits(counts: Mapping[str, Mapping[str, int]], path: Path) -> None:
     """Draw the rows of each category, split by split; `counts` are split -> category -> rows."""
-    plots.plot_class_distribution(
-        {name: found for name, found in counts.items() if any(found.values())}, path
-    )
+    plot_class_distribution({name: found for name, found in counts.items() if any(found.values())}, path)
 
 
 def draw_sources(table: Mapping[str, Mapping[str, int]], path: Path) -> None:

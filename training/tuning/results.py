@@ -13,7 +13,8 @@ import numpy as np
 import yaml
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from bilstm_classifier.drawing import (
+from bilstm_classifier.files import write_text
+from bilstm_classifier.plots.drawing import (
     COLOURS,
     INK,
     PALE,
@@ -23,8 +24,7 @@ from bilstm_classifier.drawing import (
     thousands,
     whole_numbers,
 )
-from bilstm_classifier.files import write_text
-from bilstm_classifier.runs import SETTINGS_FILE
+from bilstm_classifier.training.runs import SETTINGS_FILE
 from tuning.search import finished
 from tuning.space import Parameter
 

@@ -13,10 +13,10 @@ import numpy as np
 import yaml
 
 from bilstm_classifier.files import write_text
-from bilstm_classifier.preparation import prepare
 from bilstm_classifier.recipe import CardSettings, DataSettings, ModelSettings
-from bilstm_classifier.runs import claim
-from bilstm_classifier.trainer import check_early_stopping, make_trainer
+from bilstm_classifier.training.preparation import prepare
+from bilstm_classifier.training.runs import claim
+from bilstm_classifier.training.trainer import check_early_stopping, make_trainer
 from tuning.interrupts import StopOnInterrupt
 from tuning.space import Parameter
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import optuna
     from transformers import TrainingArguments
 
-    from bilstm_classifier.preparation import Prepared
+    from bilstm_classifier.training.preparation import Prepared
 
 logger = logging.getLogger("tune")
 

@@ -1,7 +1,7 @@
 """What a visitor is told of a file that cannot be read: in their language, by the file's own name, without its path.
 
-``reading`` speaks to people at a command line: its sentences are English and hold paths and commands. Each kind of them
-has a message here.
+``data.reading`` speaks to people at a command line: its sentences are English and hold paths and commands. Each kind of
+them has a message here.
 """
 
 import re

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from ... import TextPrediction
+from ...data.reading import Table
 from ...predictor import UNKNOWN
-from ...reading import Table
 
 # A cell that spreadsheets may take for a formula (https://owasp.org/www-community/attacks/CSV_Injection), also where
 # a program trims the white space before it, or writes its signs in full width.

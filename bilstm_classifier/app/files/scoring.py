@@ -206,7 +206,7 @@ class Outcome:
             return None
         if self.overlapping:
             return self._report_of_several()
-        from ...metrics import classification_report
+        from ...evaluation.metrics import classification_report
 
         true, predicted = np.array(self.true), np.array(self.predicted)
         if (predicted < len(self.labels)).all():
@@ -222,7 +222,7 @@ class Outcome:
     def _report_of_several(self) -> dict[str, Any] | None:
         if len(self.labels) < 2:
             return None
-        from ...multi_label_metrics import multi_label_report
+        from ...evaluation.multi_label_metrics import multi_label_report
 
         true, predicted, scores = (
             np.array(values).reshape(self.measured, -1) for values in (self.true, self.predicted, self.scores)

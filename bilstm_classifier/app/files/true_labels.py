@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...labels import LabelReader, without_point
+from ...data.labels import LabelReader, without_point
 from ..messages import LANGUAGES, label_name
 
 LONGEST_CELL = 10_000  # characters; no list of labels has more

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ...columns import NUMBER, find_label_column, find_text_columns
-from ...reading import Table, open_table
+from ...data.columns import NUMBER, find_label_column, find_text_columns
+from ...data.reading import Table, open_table
 from ..messages import Language, say
 from ..service import Service
 from ..settings import Settings

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from ...measured import reports
+from ...hub.measured import reports
 from ...predictor import UNKNOWN
 from ..messages import LANGUAGES, TEXTS, Language, label_name, messages, percent, say
 from ..service import Service
@@ -112,7 +112,7 @@ def _confusion_matrices(service: Service) -> None:
     matrix = report.get("confusion_matrix", [])
     if not _is_square(matrix, len(labels)):
         return
-    from ...plots import plot_confusion_matrix
+    from ...plots.training_run import plot_confusion_matrix
 
     gr.Markdown(TEXTS("about_matrix"), elem_classes=["heading"])
     gr.Markdown(TEXTS("about_matrix_read"), elem_classes=["heading"])

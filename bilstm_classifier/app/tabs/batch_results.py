@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from ...heat_map import plot_heat_map
-from ...plots import plot_confusion_matrix
+from ...plots.heat_map import plot_heat_map
+from ...plots.training_run import plot_confusion_matrix
 from ...predictor import UNKNOWN
 from ..files.exports import Exports
 from ..files.scoring import TEXT_SHOWN, Job, Outcome

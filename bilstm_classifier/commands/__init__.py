@@ -1,0 +1,1 @@
+"""What the command line does: prediction, files, the Hub and the app."""

@@ -1,0 +1,1 @@
+"""How good a classifier is: scores, what they are worth, and the report of a split."""

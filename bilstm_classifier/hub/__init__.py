@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: transport, pushing and pulling models, and their cards."""

@@ -1,0 +1,1 @@
+"""Checkpoints of older programs, read without running them and converted."""

@@ -1,0 +1,1 @@
+"""Training a classifier: from a recipe to a folder with the model."""
