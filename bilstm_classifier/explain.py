@@ -88,7 +88,7 @@ def explain(predictor: Predictor, item: Input, label: str | None = None) -> Expl
         predictor: The model with its tokenizer.
         item: The text; or a mapping from column to value, whose text columns, joined, are what is explained, and whose
             other columns stay as they are.
-        label: One of ``predictor.labels``; ``None`` is the likeliest.
+        label: One of ``predictor.labels``; ``None`` is the one chosen (:attr:`TextPrediction.leading`).
 
     Raises:
         TypeError: the item is neither a string nor a mapping.
@@ -108,7 +108,7 @@ def explain(predictor: Predictor, item: Input, label: str | None = None) -> Expl
         for name, values in predictor.inputs.beside([item]).items()
     }
     prediction = predictor.predict([item])[0]
-    label = prediction.top(1)[0].label if label is None else label
+    label = prediction.leading.label if label is None else label
     index = predictor.labels.index(label)
     encoder = predictor.encoder
     encoded = encoder.encode([text])[0]

@@ -67,6 +67,12 @@ class TextPrediction:
             return f"the keyword {self.keyword!r}"
         return f"stage {self.stage}" if self.stage else ""
 
+    @property
+    def leading(self) -> Prediction:
+        """The likeliest of the chosen labels; of all where none is chosen."""
+        label = self.labels[0] if self.labels else max(self.probabilities, key=self.probabilities.__getitem__)
+        return Prediction(label, self.probabilities[label])
+
     def top(self, k: int) -> list[Prediction]:
         """The ``k`` likeliest labels, the likeliest first."""
         ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
@@ -160,7 +166,7 @@ class Predictor:
         return predictor
 
     def explain(self, text: Input, label: str | None = None) -> "Explanation":
-        """Which words of ``text`` spoke for and against a label, the likeliest if none is given.
+        """Which words of ``text`` spoke for and against a label, the chosen one if none is given.
 
         Arguments, method and errors: see :func:`bilstm_classifier.explain.explain`.
         """

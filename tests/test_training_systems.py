@@ -315,6 +315,8 @@ def test_edited_rules_change_the_answer_and_nothing_else(own_run):
         assert prediction.labels == (label,)
         assert prediction.reason == "the keyword 'снегопад'"
         assert prediction.probabilities == before.predict([text])[0].probabilities
+        assert prediction.leading == (label, prediction.probabilities[label])
+        assert after.explain(text).label == label, "what is answered is explained, likely or not"
     path.write_text("rules: []\n")
     assert not Predictor.from_pretrained(own_run).predict([text])[0].reason.startswith("the keyword")
     path.unlink()

@@ -73,7 +73,7 @@ def add_endpoints(service: Service) -> None:
 
         Args:
             text: The text; of a long one the beginning is read.
-            label: The category; the likeliest if left out.
+            label: The category; the one answered if left out.
             language: Language of error messages.
 
         Returns:
@@ -92,7 +92,7 @@ def add_endpoints(service: Service) -> None:
 
         Args:
             text: The text; of a long one the beginning is read.
-            label: The category; the likeliest if left out.
+            label: The category; the one answered if left out.
             language: Language of error messages.
             columns: What stands beside the text, or in its place, by name: `about` lists the columns. One that is left
                 out is missing.

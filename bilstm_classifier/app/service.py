@@ -198,7 +198,7 @@ class Service:
         return [bool(text.tokens) for text in self.predictor.encoder.encode(texts)]
 
     def explain(self, item: object, label: str | None, language: Language) -> Explanation:
-        """Which words of a text, or of a mapping from column to value, spoke for ``label``, the likeliest if none.
+        """Which words of a text, or of a mapping from column to value, spoke for ``label``, the chosen one if none.
 
         Raises:
             BadText: a text or label that cannot be explained.

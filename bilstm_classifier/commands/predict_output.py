@@ -179,9 +179,7 @@ def _table_writer(file: IO[str], delimiter: str, columns: Sequence[str], style: 
         cells = [row.columns.get(name) for name in columns]
         writer = quoted if any("\r" in str(cell) for cell in cells) else plain
         answer = "; ".join(prediction.labels) if style.overlapping else _name(style, prediction)
-        # of the label that was chosen, which need not be the likeliest
-        label = prediction.labels[0] if prediction.labels else prediction.top(1)[0].label
-        writer.writerow([*cells, answer, f"{prediction.probabilities[label]:.4f}"])
+        writer.writerow([*cells, answer, f"{prediction.leading.score:.4f}"])
 
     return write
 

@@ -172,14 +172,14 @@ def test_an_answer_that_comes_late_does_not_stay(page):
     expect(heading(page)).to_have_count(0)
 
 
-def test_an_example_is_weighed_for_its_likeliest_category(page):
+def test_an_example_is_weighed_for_its_own_category(page):
     classified(page, MIXED)
     page.locator("#asked input").click()
     page.get_by_role("option", name="economy").click()
     expect(page.locator("#words .strongest")).to_contain_text("economy")
     page.locator("#examples").get_by_role("button", name="travel").click()
     expect(heading(page)).to_have_text("travel")
-    expect(page.locator("#asked input")).to_have_value("the likeliest category")
+    expect(page.locator("#asked input")).to_have_value("the answer")
     expect(page.locator("#words .strongest")).to_contain_text("travel")
 
 

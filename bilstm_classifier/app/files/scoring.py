@@ -147,8 +147,7 @@ class Outcome:
         self.true.append(true)
         self.predicted.append(predicted[0] if predicted else len(self.labels))
         if (true,) != predicted:
-            score = found.probabilities[found.labels[0]] if predicted else found.top(1)[0].score
-            self._keep(Mistake(score, -self.rows, text[: TEXT_SHOWN + 1], (true,), predicted))
+            self._keep(Mistake(found.leading.score, -self.rows, text[: TEXT_SHOWN + 1], (true,), predicted))
 
     def compare_several(
         self, row: Mapping[str, Any], labels: SeveralLabels, text: str, found: TextPrediction | None

@@ -170,8 +170,7 @@ def first_rows(outcome: Outcome, language: Language) -> str:
             rows.append([shortened(text), "—", ""])
             continue
         labels = _named(found.labels, outcome, language)
-        score = found.probabilities[found.labels[0]] if found.labels else found.top(1)[0].score
-        share = percent(score, language)
+        share = percent(found.leading.score, language)
         if found.unsure:
             share = say("batch_unsure_mark", language, share=share)
         rows.append([shortened(text), labels, share])

@@ -19,7 +19,7 @@ from .fields import Fields, main_label
 
 WORDS_NAMED = 3
 FAINT = 0.08  # words with less of the strongest one's weight are not marked
-LIKELIEST = ""
+ANSWER = ""
 REMEMBER = "(text, answer) => remember(text, answer)"  # of history.js
 # An answer that was on its way may have come after what took its place.
 AGAIN = "() => { document.querySelector('#classify').click(); }"
@@ -48,10 +48,10 @@ def classify_tab(service: Service, language: gr.Radio) -> None:
             words = gr.HTML(label=TEXTS("words"), show_label=True, container=True, elem_id="words")
             asked = gr.Dropdown(
                 [
-                    (TEXTS("weighed_likeliest"), LIKELIEST),
+                    (TEXTS("weighed_answer"), ANSWER),
                     *((_static_name(label), label) for label in service.labels),
                 ],
-                value=LIKELIEST,
+                value=ANSWER,
                 label=TEXTS("weighed_for"),
                 filterable=False,
                 elem_id="asked",
@@ -127,7 +127,7 @@ def _examples(service: Service, language: gr.Radio, outputs: list[Any]) -> None:
             text,
             *shown(service, text, found, chosen),
             _weighed(service, text, explained, chosen),
-            LIKELIEST,
+            ANSWER,
         )
 
     for label in service.labels:
