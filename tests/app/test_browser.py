@@ -237,11 +237,14 @@ def test_ten_thousand_lines_are_read_at_the_beginning(page):
 
 
 def test_nothing_jumps_while_answers_come(page):
-    places = "['#answer', '#classify', '#examples'].map(id => document.querySelector(id).getBoundingClientRect().top)"
-    expect(page.locator("#examples")).to_be_visible()
-    before = page.evaluate(places)
+    parts = ["#answer", "#classify", "#examples"]
+    places = "parts => parts.map(part => document.querySelector(part).getBoundingClientRect().top)"
+    for part in parts:  # Gradio fetches the code of each kind of component apart, in any order
+        expect(page.locator(part)).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    before = page.evaluate(places, parts)
     classified(page, HEADLINE)
-    assert page.evaluate(places) == pytest.approx(before, abs=1)
+    assert page.evaluate(places, parts) == pytest.approx(before, abs=1)
 
 
 def test_no_request_goes_elsewhere(context, served):

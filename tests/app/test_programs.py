@@ -21,6 +21,7 @@ from mcp.client.streamable_http import streamable_http_client
 from playwright.sync_api import expect
 
 from bilstm_classifier import Predictor, get_predictions
+from bilstm_classifier.app.messages import say
 from bilstm_classifier.app.page import build_page
 from bilstm_classifier.app.service import PACKAGED
 from bilstm_classifier.app.settings import Settings
@@ -197,6 +198,8 @@ def test_limits_are_those_of_the_settings():
 def test_the_page_fills_its_address_in_and_copies(browser, address, shown, locale, copy, copied):
     with browser.new_context(locale=locale, permissions=["clipboard-read", "clipboard-write"]) as context:
         page = open_tab(context, address, "programs")
+        # English comes first, and what is opened in it closes when Russian takes its place
+        expect(page.locator("#programs")).to_contain_text(say("programs_about", locale[:2]))
         details = page.locator("#programs details").filter(has=page.get_by_text("classify_many", exact=True))
         details.locator("summary").click()
         expect(details.locator("code", has_text="curl")).to_have_text(shown["classify_many"]["curl"])
