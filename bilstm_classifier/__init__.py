@@ -15,9 +15,9 @@ _HOMES = {
     "BiLSTMConfig": "configuration",
     "BiLSTMForSequenceClassification": "modeling",
     "Explanation": "explain",
-    "Prediction": "predictor",
+    "Prediction": "prediction",
     "Predictor": "predictor",
-    "TextPrediction": "predictor",
+    "TextPrediction": "prediction",
     "Word": "explain",
     "evaluate_model": "evaluation.reporting",
     "get_predictions": "predictor",
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from .hub.publishing import pull_model as pull_model
     from .hub.publishing import push_model as push_model
     from .modeling import BiLSTMForSequenceClassification as BiLSTMForSequenceClassification
-    from .predictor import Prediction as Prediction
+    from .prediction import Prediction as Prediction
+    from .prediction import TextPrediction as TextPrediction
     from .predictor import Predictor as Predictor
-    from .predictor import TextPrediction as TextPrediction
     from .predictor import get_predictions as get_predictions
     from .sample import load_sample_news as load_sample_news
     from .tokenization import train_character_tokenizer as train_character_tokenizer

@@ -257,7 +257,7 @@ def test_a_malformed_label_is_named_by_its_line(run, topics, tmp_path, cell, mes
 def test_what_is_kept_does_not_grow_with_the_rows(run, folder, tmp_path):
     """As many labels that nobody knows as rows: five are named, and none of the others is kept."""
     from bilstm_classifier.commands.labelled import SingleLabelTally
-    from bilstm_classifier.predictor import TextPrediction
+    from bilstm_classifier.prediction import TextPrediction
 
     tally = SingleLabelTally(list(LABELS.values()), ordered=False, unknown="unknown")
     prediction = TextPrediction(("culture",), {"culture": 1.0}, 1, 1)

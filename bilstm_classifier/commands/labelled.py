@@ -15,7 +15,7 @@ from ..data.labels import LabelReader, without_point
 if TYPE_CHECKING:
     from ..data.reading import Table
     from ..decision import Decision
-    from ..predictor import TextPrediction
+    from ..prediction import TextPrediction
 
 # Rows that are looked at to see whether a column holds labels of the model.
 SAMPLE_ROWS = 200

@@ -26,7 +26,8 @@ from .predict_rows import (
 
 if TYPE_CHECKING:
     from ..inputs import Input
-    from ..predictor import Predictor, TextPrediction
+    from ..prediction import TextPrediction
+    from ..predictor import Predictor
 
 logger = logging.getLogger(__name__)
 

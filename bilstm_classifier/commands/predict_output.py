@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..decision import Decision
-    from ..predictor import Prediction, TextPrediction
+    from ..prediction import Prediction, TextPrediction
     from .predict_rows import Row
 
 logger = logging.getLogger(__name__)
