@@ -53,6 +53,9 @@ class BiLSTMConfig(PreTrainedConfig):
         embedder_commit: The 40 digits of that repository's commit.
         vocab_size: Rows of the learned embedding; required without ``embedder_config``, ignored with one.
         embedding_size: Width of the learned embedding; with an encoder it is the encoder's hidden size.
+        longest_ngram: Beside a learned embedding, the head also reads the mean of the embeddings, ``embedding_size``
+            wide, of all runs of 1 to this many tokens; 0 for none.
+        ngram_buckets: Rows of the table of these n-grams, which are found by hashing.
         pad_token_id: Row of the learned embedding that stays zero.
         freeze_embedder: Keep the encoder in eval mode and without gradient. A learned embedding is never frozen.
         unfreeze_last_layers: With a frozen encoder, train this many of its last layers all the same.
@@ -96,6 +99,8 @@ class BiLSTMConfig(PreTrainedConfig):
         embedder_commit: str | None = None,
         vocab_size: int | None = None,
         embedding_size: int | None = None,
+        longest_ngram: int = 0,
+        ngram_buckets: int = 2**18,
         pad_token_id: int | None = 0,
         freeze_embedder: bool = True,
         unfreeze_last_layers: int = 0,
@@ -140,6 +145,8 @@ class BiLSTMConfig(PreTrainedConfig):
         self.embedder_commit = embedder_commit
         self.vocab_size = vocab_size
         self.embedding_size = 128 if embedding_size is None else embedding_size
+        self.longest_ngram = longest_ngram
+        self.ngram_buckets = ngram_buckets
         self.freeze_embedder = freeze_embedder
         self.unfreeze_last_layers = unfreeze_last_layers
         self.lstm_hidden_size = lstm_hidden_size
@@ -184,6 +191,12 @@ class BiLSTMConfig(PreTrainedConfig):
         return self.lstm_hidden_size * (2 if self.bidirectional else 1)
 
     @property
+    def head_size(self) -> int:
+        """Width of what the head reads: a pooled text and what is joined to it."""
+        joined = self.embedding_size if self.longest_ngram else 0
+        return self.text_size + joined + (self.features_hidden_size if self.feature_columns else 0)
+
+    @property
     def number_columns(self) -> list[str]:
         """Names of the columns of numbers beside the text, in the order of the tensor ``features``."""
         return [column["name"] for column in self.feature_columns if column["kind"] == "number"]
@@ -206,9 +219,14 @@ class BiLSTMConfig(PreTrainedConfig):
             )
         least = {"lstm_hidden_size": 1, "lstm_num_layers": 1, "embedding_size": 1, "features_hidden_size": 1}
         least |= {"category_embedding_size": 1, "unfreeze_last_layers": 0}
+        least |= {"longest_ngram": 0, "ngram_buckets": 1}
         for name, lowest in least.items():
             if not isinstance(value := getattr(self, name), int) or value < lowest:
                 raise ValueError(f"{name} is {value!r}: expected a whole number of {lowest} or more")
+        if self.longest_ngram and self.embedder_config is not None:
+            raise ValueError(
+                f"longest_ngram is {self.longest_ngram}, but there is an encoder: n-grams go with a learned embedding"
+            )
         padding, vocabulary = self.pad_token_id, self.vocab_size
         if padding is not None and vocabulary is not None and not 0 <= padding < vocabulary:
             raise ValueError(f"pad_token_id is {padding}: the vocabulary has {vocabulary} tokens")

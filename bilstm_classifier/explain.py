@@ -211,7 +211,7 @@ def _integrated_gradients(
     with torch.inference_mode(False), torch.enable_grad(), _backward_of_lstm(model.device):
         ids = torch.tensor([window], device=model.device)
         in_words = torch.tensor(shares.any(axis=1), device=model.device)[None, :, None]
-        embeddings = model.get_input_embeddings()(ids).detach()  # (1, tokens, size)
+        embeddings = _embedded(model, ids).detach()  # (1, tokens, size)
         baseline = torch.where(in_words, _masked(predictor, ids, embeddings), embeddings)
         way = embeddings - baseline
         gradient = torch.zeros_like(way, dtype=torch.float32)
@@ -232,6 +232,13 @@ def _integrated_gradients(
                 model, torch.cat([embeddings, baseline]), label, beside
             ).tolist()
     return scores.double().cpu().numpy() @ shares, given_all, given_none
+
+
+def _embedded(model: BiLSTMForSequenceClassification, ids: torch.Tensor) -> torch.Tensor:
+    """What each of the token ``ids`` (1, tokens) begins as: (1, tokens, size)."""
+    if isinstance(model.embedder, nn.Embedding):  # n-grams among it
+        return model.embed(ids, torch.ones_like(ids))
+    return model.get_input_embeddings()(ids)
 
 
 def _masked(predictor: Predictor, ids: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,37 @@ from torch import nn
 from .configuration import BiLSTMConfig
 
 
+class HashedNgrams(nn.Module):
+    """Embeddings of the n-grams around each token, itself among them, that are found in one table by hashing.
+
+    They begin at zero, so that those which training never saw say nothing. Their mean goes to the head, past the LSTM,
+    which would not be better for reading them (benchmarks/system_notes.yaml). Sources: Weinberger et al. 2009, "Feature
+    hashing for large scale multitask learning"; Bojanowski et al. 2017, "Enriching word vectors with subword
+    information" (fastText).
+    """
+
+    def __init__(self, config: BiLSTMConfig):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(config.ngram_buckets, config.embedding_size))
+        self.longest = config.longest_ngram
+        self.outside = cast(int, config.vocab_size)  # what stands before and after a text: no token's id
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Sums of embeddings (batch, time, embedding) for right-padded ``input_ids`` (batch, time)."""
+        time = input_ids.shape[1]
+        ids = input_ids.masked_fill(attention_mask == 0, self.outside)
+        before = (self.longest - 1) // 2
+        around = nn.functional.pad(ids, (before, self.longest // 2), value=self.outside)
+        total = torch.zeros((), dtype=self.weight.dtype, device=ids.device)
+        for size in range(1, self.longest + 1):
+            start = before - (size - 1) // 2
+            key = torch.full_like(ids, size)
+            for place in range(start, start + size):
+                key = key * 1_000_003 + around[:, place : place + time]  # wraps around, as it may
+            total = total + nn.functional.embedding((key ^ (key >> 29)) % len(self.weight), self.weight)
+        return total
+
+
 class BiLSTM(nn.Module):
     """A stack of LSTM layers in one or two directions over right-padded rows.
 

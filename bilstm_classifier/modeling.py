@@ -1,4 +1,4 @@
-"""The model: embedder -> bidirectional LSTM -> pooling (+ dense features) -> head.
+"""The model: embedder -> bidirectional LSTM -> pooling (+ mean of n-grams, + dense features) -> head.
 
 The same text gives the same logits whatever it is batched with: real tokens are moved to the front of their row, the
 backward direction reads each row reversed within its own length (so padding always comes last and never enters a
@@ -23,7 +23,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from .configuration import BiLSTMConfig
 from .embedder import HUB_OPTIONS, build_embedder, fetch_encoder, load_encoder
-from .layers import AttentionPooling, BiLSTM, FeaturesBranch, real_tokens_first, reorder
+from .layers import AttentionPooling, BiLSTM, FeaturesBranch, HashedNgrams, real_tokens_first, reorder
 
 _gradients_to_embedder: ContextVar[bool] = ContextVar("gradients_to_embedder", default=False)
 
@@ -52,12 +52,12 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         # Keyword rules that go before the model: `Predictor` applies them, a pipeline does not.
         self.rules: Any = None
         self.embedder = build_embedder(config)
+        self.ngrams = HashedNgrams(config) if config.longest_ngram else None
         self.lstm = BiLSTM(config)
         self.attention_pooling = AttentionPooling(config.text_size) if config.pooling == "attention" else None
         self.features_branch = FeaturesBranch(config) if config.feature_columns else None
         self.dropout = nn.Dropout(config.dropout)
-        head_size = config.text_size + (config.features_hidden_size if config.feature_columns else 0)
-        self.classifier = nn.Linear(head_size, config.num_labels)
+        self.classifier = nn.Linear(config.head_size, config.num_labels)
         if config.embedder_repo_id is not None:
             # not in the file, but fetched (or an error) by from_pretrained
             self._keys_to_ignore_on_load_missing = [r"^embedder\."]
@@ -197,11 +197,16 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
     ) -> torch.Tensor:
         """Token embeddings (batch, time, embedding) of right-padded ``input_ids`` (batch, time).
 
+        Where the model has n-grams, those around each token follow its embedding: (batch, time, 2 x embedding).
+
         Raises:
             ValueError: more tokens than the encoder has positions.
         """
         if isinstance(self.embedder, nn.Embedding):
-            return self.embedder(input_ids)
+            embeddings = self.embedder(input_ids)
+            if self.ngrams is None:
+                return embeddings
+            return torch.cat([embeddings, self.ngrams(input_ids, attention_mask)], dim=-1)
         positions = self.config.max_tokens
         if positions is not None and input_ids.shape[1] > positions:
             raise ValueError(
@@ -265,8 +270,15 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             embeddings = self.embed(tokens.gather(1, order), attention_mask, token_type_ids)
         else:
             embeddings = reorder(tokens, order)
-        states, final = self.lstm(embeddings.to(self.classifier.weight.dtype), lengths)
-        pooled = self._pool(states, final, lengths)  # (batch, text_size)
+        embeddings = embeddings.to(self.classifier.weight.dtype)
+        joined = []
+        if self.ngrams is not None:
+            embeddings, ngrams = embeddings.split(self.config.embedding_size, dim=-1)
+            joined.append(_mean(ngrams, lengths))
+        states, final = self.lstm(embeddings, lengths)
+        pooled = torch.cat(
+            [self._pool(states, final, lengths), *joined], dim=-1
+        )  # (batch, text_size and joined)
         nothing = attention_mask.sum(dim=1, keepdim=True) == 0  # (batch, 1), rows without a real token
         pooled = pooled.masked_fill(nothing, 0)
         if self.features_branch is not None:
@@ -282,13 +294,12 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
     def _pool(self, states: torch.Tensor, final: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         if self.config.pooling == "last":
             return final
-        mask = torch.arange(states.shape[1], device=states.device).unsqueeze(0) < lengths.unsqueeze(1)
+        if self.config.pooling == "mean":
+            return _mean(states, lengths)
+        real = _real(states, lengths)
         if self.attention_pooling is not None:
-            return self.attention_pooling(states, mask)
-        outside = ~mask.unsqueeze(-1)  # (batch, time, 1)
-        if self.config.pooling == "max":
-            return states.masked_fill(outside, torch.finfo(states.dtype).min).amax(dim=1)
-        return states.masked_fill(outside, 0).sum(dim=1) / lengths.unsqueeze(1).to(states.dtype)
+            return self.attention_pooling(states, real)
+        return states.masked_fill(~real.unsqueeze(-1), torch.finfo(states.dtype).min).amax(dim=1)
 
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         logits = logits.float()
@@ -343,11 +354,24 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 init.zeros_(module.bias)
+        elif isinstance(module, HashedNgrams):
+            init.zeros_(module.weight)
         elif isinstance(module, nn.Embedding):
             weight = torch.randn_like(module.weight)
             if module.padding_idx is not None:
                 weight[module.padding_idx] = 0
             init.copy_(module.weight, weight)
+
+
+def _real(states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Which positions (batch, time) of ``states`` are not padding."""
+    return torch.arange(states.shape[1], device=states.device).unsqueeze(0) < lengths.unsqueeze(1)
+
+
+def _mean(states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Mean (batch, size) of ``states`` (batch, time, size) over what is not padding."""
+    kept = states.masked_fill(~_real(states, lengths).unsqueeze(-1), 0)
+    return kept.sum(dim=1) / lengths.unsqueeze(1).to(states.dtype)
 
 
 BiLSTMForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")

@@ -96,6 +96,10 @@ class ModelSettings:
     )
     cleaning_language: str | None = _option(None, "language of the stop words and lemmas: `en` or `ru`")
     embedding_size: int = _option(128, "width of a learned embedding")
+    longest_ngram: int = _option(
+        0, "beside a learned embedding, learn those of runs of up to this many tokens; 0 for none"
+    )
+    ngram_buckets: int = _option(2**18, "rows of the table that these are hashed into")
     freeze_embedder: bool = _option(True, "keep the encoder as it is")
     unfreeze_last_layers: int = _option(0, "train this many last layers of a frozen encoder all the same")
     cache_embeddings: bool = _option(

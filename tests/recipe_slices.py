@@ -147,6 +147,7 @@ SLICES: dict[str, Callable[[Path], dict[str, str]]] = {
     "app_reviews_lstm": reviews,
     "default_model": news,
     "language_id": languages,
+    "language_id_ngrams": languages,
     "rus_news": news,
     "rus_news_fast": news,
     "social_topics": posts,

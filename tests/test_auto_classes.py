@@ -69,6 +69,7 @@ def test_the_auto_classes_give_our_classes(model_folder):
 VARIANTS = {
     **{f"encoder, {pooling}": {"pooling": pooling} for pooling in POOLINGS},
     **{f"learned embedding, {pooling}": {"pooling": pooling, "embedder": False} for pooling in POOLINGS},
+    "n-grams": {"embedder": False, "longest_ngram": 3, "ngram_buckets": 50},
     "one direction": {"bidirectional": False, "lstm_num_layers": 1, "pooling": "last"},
     "overlapping labels": {"problem_type": "multi_label_classification"},
     "class weights": {"class_weights": [1.0, 2.0, 3.0]},

@@ -405,6 +405,13 @@ def test_a_learned_embedding_and_no_columns_beside_the_text(make, tmp_path, word
         assert word not in card
 
 
+def test_ngrams_are_told(make, tmp_path, word_tokenizer):
+    model = tiny_model(embedder=False, longest_ngram=3, ngram_buckets=5000)
+    card = text_of(save_model(model, word_tokenizer, tmp_path / "ngrams", max_length=32))
+    assert "| n-grams | of 1 to 3 tokens, hashed into 5,000 x 12 |" in card
+    assert "n-grams" not in text_of(make())
+
+
 def test_how_to_use_it_names_the_repository(make):
     folder = make()
     assert 'from_pretrained("owner/topics-model")' in text_of(folder)

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -561,6 +562,12 @@ def test_info(run, model_folder):
     assert facts["reads"] == "32 tokens of a text"
     weights = sum(item.numel() for item in tiny_model(embedder=False).parameters())
     assert facts["weights"] == f"{weights:,}"
+
+
+def test_info_tells_of_ngrams(run, word_tokenizer, tmp_path):
+    model = tiny_model(embedder=False, longest_ngram=3, ngram_buckets=5000)
+    done = run("info", "--model", save_model(model, word_tokenizer, tmp_path / "model", max_length=32))
+    assert re.search(r"n-grams: +1 to 3 tokens, in 5,000 buckets\n", done.out)
 
 
 def test_info_tells_what_was_measured(run, model_folder, tmp_path):

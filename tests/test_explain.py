@@ -139,6 +139,15 @@ def test_scores_sum_up_to_what_the_words_changed(word_tokenizer, pooling, settin
         assert any(abs(word.score) > 1e-5 for word in explanation.words)
 
 
+def test_ngrams_have_their_part_in_the_scores(word_tokenizer):
+    model = tiny_model(embedder=False, longest_ngram=3, ngram_buckets=50)
+    torch.nn.init.normal_(model.ngrams.weight, generator=torch.Generator().manual_seed(2))
+    explanation = explain(Predictor(model, word_tokenizer), TEXTS[0])
+    assert 1 / (1 + np.exp(-explanation.log_odds)) == pytest.approx(explanation.probability, abs=1e-5)
+    change = explanation.log_odds - explanation.baseline
+    assert score_sum(explanation) == pytest.approx(change, abs=0.01 + 0.02 * abs(change))
+
+
 SIZES = {
     "vocab_size": 60,
     "hidden_size": 16,

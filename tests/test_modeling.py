@@ -54,6 +54,66 @@ def test_same_text_same_logits_with_a_learned_embedding(texts, padding):
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
 
 
+def tiny_model_of_ngrams(longest: int) -> BiLSTMForSequenceClassification:
+    """Its n-grams say something, which those of a new model do not."""
+    model = tiny_model(embedder=False, longest_ngram=longest, ngram_buckets=100_003)
+    torch.nn.init.normal_(model.ngrams.weight, generator=torch.Generator().manual_seed(2))
+    return model
+
+
+@given(
+    texts=rows, padding=st.integers(0, 30), side=st.sampled_from(["right", "left"]), longest=st.integers(1, 5)
+)
+@settings(max_examples=30, deadline=None)
+@torch.no_grad()
+def test_same_text_same_logits_with_ngrams(texts, padding, side, longest):
+    model = tiny_model_of_ngrams(longest)
+    ids, mask = batch_of(texts, padding, side)
+    together = model(ids.masked_fill(mask == 0, 7), mask).logits  # whatever the padding is made of
+    alone = torch.cat([model(torch.tensor([text])).logits for text in texts])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+@torch.no_grad()
+def test_ngrams_are_those_around_each_token(size):
+    """Each n-gram of the text, and each that reaches over its ends, has a row of the table, wherever it stands."""
+    text = [5, 6, 7, 5, 6, 7, 8, 5, 6]
+    ids = torch.tensor([text])
+    of_size = tiny_model_of_ngrams(size).ngrams(ids, torch.ones_like(ids))[0]  # (tokens, embedding)
+    if size > 1:
+        of_size = of_size - tiny_model_of_ngrams(size - 1).ngrams(ids, torch.ones_like(ids))[0]
+    seen = {}
+    for place, found in enumerate(of_size):
+        start = place - (size - 1) // 2
+        ngram = tuple(text[i] if 0 <= i < len(text) else None for i in range(start, start + size))
+        torch.testing.assert_close(found, seen.setdefault(ngram, found), atol=1e-5, rtol=0)
+    distinct = torch.stack(list(seen.values())).round(decimals=3).unique(dim=0)
+    assert len(distinct) == len(seen) >= 4
+
+
+@torch.no_grad()
+def test_the_head_reads_the_mean_of_the_ngrams():
+    model = tiny_model_of_ngrams(2)
+    assert model.classifier.in_features == 16 + 12
+    model.classifier.weight[:, :16] = 0  # the LSTM is not heard
+    texts = [[5, 6, 7, 8], [9, 10]]
+    together = model(*batch_of(texts, 3, "right")).logits
+    for found, text in zip(together, texts, strict=True):
+        ids = torch.tensor([text])
+        mean = model.ngrams(ids, torch.ones_like(ids)).mean(dim=1)[0]
+        expected = model.classifier.weight[:, 16:] @ mean + model.classifier.bias
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_ngrams_that_were_never_trained_say_nothing():
+    model = tiny_model(embedder=False, longest_ngram=3, ngram_buckets=50)
+    before = model(torch.tensor([[5, 6, 7, 8]])).logits
+    model.classifier.weight[:, 16:] = 9
+    assert torch.equal(model(torch.tensor([[5, 6, 7, 8]])).logits, before)
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 @torch.no_grad()
 def test_padding_in_bfloat16_stays_within_the_stated_bound(pooling):
@@ -382,6 +442,9 @@ def test_no_tokens_is_an_error(ids):
         ({"lstm_num_layers": 0}, "lstm_num_layers is 0"),
         ({"dropout": 1.5}, "dropout is 1.5"),
         ({"embedding_size": -3}, "embedding_size is -3"),
+        ({"longest_ngram": -1}, "longest_ngram is -1"),
+        ({"longest_ngram": 2, "ngram_buckets": 0}, "ngram_buckets is 0"),
+        ({"longest_ngram": 2, "embedder_config": tiny_bert_config()}, "but there is an encoder"),
         ({"vocab_size": 10, "pad_token_id": 10}, "pad_token_id is 10"),
         ({"embedder_config": {"hidden_size": 8}}, "no model_type"),
         ({"class_weights": [1.0, -1.0]}, "expected 2 positive numbers"),

@@ -231,6 +231,20 @@ def test_what_the_model_started_from_brings_along_is_not_asked_for(news_csv, tmp
     assert (config.pooling, config.lstm_hidden_size) == ("mean", 8)
 
 
+def test_ngrams_are_learned_and_taken_over(news_csv, tmp_path):
+    settings = {"embedder": None, "tokenizer": "words", "longest_ngram": 2, "ngram_buckets": 64}
+    settings |= {"embedding_size": 8, "num_train_epochs": 4, "learning_rate": 0.02}
+    common = {"dataset": str(news_csv), "lstm_hidden_size": 8, "use_cpu": True, "disable_tqdm": True}
+    first, second = tmp_path / "first", tmp_path / "second"
+    metrics = train_model(output_dir=str(first), **settings, **common)
+    assert metrics["test"]["accuracy"] > 0.9
+    earlier = Predictor.from_pretrained(first).model
+    assert earlier.ngrams.weight.abs().max() > 0
+    train_model(output_dir=str(second), init_from=str(first), num_train_epochs=1, learning_rate=0.0, **common)
+    later = Predictor.from_pretrained(second).model
+    assert torch.equal(later.ngrams.weight, earlier.ngrams.weight)
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [

@@ -33,12 +33,14 @@ def facts_of(
     kind = "learned" if embedder is None else embedder.model_type
     if model.embedder_is_frozen:
         kind = f"frozen {kind}"
+    ngrams = f"1 to {config.longest_ngram} tokens, in {config.ngram_buckets:,} buckets"
     directions = "bidirectional" if config.bidirectional else "one-way"
     names = ", ".join(config.label_names)
     return {
         "labels": f"{names} (in this order)" if config.ordered_labels else names,
         "problem type": config.problem_type,
         "embedder": f"{kind}, {config.embedding_size} wide",
+        **({"n-grams": ngrams} if config.longest_ngram else {}),
         "LSTM": f"{config.lstm_num_layers} x {config.lstm_hidden_size}, {directions}",
         "pooling": config.pooling,
         "vocabulary": f"{len(tokenizer):,} tokens",

@@ -32,6 +32,8 @@ OF_THE_SHAPE = (
     "cleaning",
     "cleaning_language",
     "embedding_size",
+    "longest_ngram",
+    "ngram_buckets",
     "lstm_hidden_size",
     "lstm_num_layers",
     "bidirectional",
@@ -173,6 +175,8 @@ def build_classifier(
         "lstm_num_layers": model.lstm_num_layers,
         "bidirectional": model.bidirectional,
         "pooling": model.pooling,
+        "longest_ngram": model.longest_ngram,
+        "ngram_buckets": model.ngram_buckets,
         "lemmas": start.lemmas,
     }
     if model.embedder is not None:

@@ -16,6 +16,8 @@ DEFAULT_SPACE = Path(__file__).parent / "space.yaml"
 # Of these a trial builds its model; other settings of the model decide how the texts are read, once for all trials.
 _OF_THE_MODEL = (
     "embedding_size",
+    "longest_ngram",
+    "ngram_buckets",
     "freeze_embedder",
     "unfreeze_last_layers",
     "lstm_hidden_size",
@@ -45,6 +47,8 @@ _OF_THE_TRAINING: dict[str, type] = {
 }
 _SHAPES = (
     "embedding_size",
+    "longest_ngram",
+    "ngram_buckets",
     "lstm_hidden_size",
     "lstm_num_layers",
     "bidirectional",
