@@ -1,6 +1,7 @@
 """What the server keeps of visitors once they were answered: nothing that grows."""
 
 import asyncio
+import io
 import logging
 import os
 import time
@@ -123,6 +124,7 @@ def test_sessions_that_were_not_used_for_long_are_dropped(kept, monkeypatch):
 @pytest.fixture
 def _discreet(monkeypatch) -> Iterator[None]:
     monkeypatch.setattr(traceback, "print_exc", traceback.print_exc)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
     make = logging.getLogRecordFactory()
     report_without_texts()
     yield
@@ -148,6 +150,22 @@ def test_errors_are_reported_by_kind_and_place(caplog, capsys):
     assert caplog.text.count("in fail") == 2
     logging.getLogger("app").warning("%d rows", 5)
     assert "5 rows" in caplog.text
+
+
+@pytest.mark.usefixtures("_discreet")
+def test_a_log_that_cannot_be_written_tells_nothing(capsys):
+    closed = io.StringIO()
+    closed.close()
+    handler = logging.StreamHandler(closed)
+    log = logging.getLogger("uvicorn.error")
+    log.addHandler(handler)
+    try:
+        fail(MARK)
+    except ValueError:
+        log.exception("in %s", MARK)
+    finally:
+        log.removeHandler(handler)
+    assert MARK not in capsys.readouterr().err
 
 
 def test_uploads_that_were_broken_off_are_removed(tmp_path, monkeypatch):

@@ -137,6 +137,7 @@ def _open_page(url: str) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_sigterm_lets_a_running_request_finish(tmp_path):
     with started(tmp_path) as app:
         found: list[dict] = []
@@ -172,6 +173,7 @@ def test_a_request_that_will_not_end_is_broken_off(tmp_path):
         assert list(app.temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_packaged_model_serves_where_the_hub_cannot_be_reached(tmp_path):
     variables = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0", "MODEL_ID": f"{OWNER}/news"}
     with started(tmp_path, **variables) as app:

@@ -218,6 +218,7 @@ def leave_early(url: str) -> None:
             pass
 
 
+@pytest.mark.slow
 def test_what_is_typed_reaches_no_log_and_no_file(tmp_path):
     with started(tmp_path) as (url, process):
         ask_well(url)

@@ -364,6 +364,7 @@ def test_a_private_model_is_not_preloaded(tmp_path, model_folder):
 # --- starting it ---
 
 
+@pytest.mark.slow
 def test_the_folder_starts_as_it_stands(tmp_path):
     port = _free_port()
     with started(tmp_path, str(SPACE / "app.py"), SPACE_ID=NAME, GRADIO_SERVER_PORT=port) as app:

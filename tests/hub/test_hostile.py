@@ -174,6 +174,7 @@ def test_what_is_no_token_is_not_shown(online, model_folder):
             assert "secret" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_login_page_in_place_of_the_hub(model_folder, tmp_path):
     class Portal(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

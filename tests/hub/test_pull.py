@@ -244,6 +244,7 @@ def test_another_content_than_announced_is_refused_and_fetched_anew(
     np.testing.assert_allclose(online.submit(scores, pulled, TEXTS).result(), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_download_that_ends_early_goes_on_or_is_told(hub, online, model_folder, expected, pulled):
     name, before = f"{OWNER}/ended", _contents(pulled)
     hub.add(name, model_folder)
@@ -280,6 +281,7 @@ def test_a_full_disk_keeps_the_good_model(hub, tmp_path, model_folder, expected,
     }
 
 
+@pytest.mark.slow
 def test_two_at_once_leave_one_model(hub, tmp_path, model_folder, other_folder, expected):
     hub.add(f"{OWNER}/both", model_folder)
     hub.add(f"{OWNER}/both-others", other_folder)

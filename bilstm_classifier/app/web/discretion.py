@@ -139,6 +139,7 @@ def report_without_texts() -> None:
         return record
 
     logging.setLogRecordFactory(record_of)
+    logging.raiseExceptions = False  # a handler that fails would print the error and all that led to it
     traceback.print_exc = lambda *args, **options: logger.exception("")  # as Gradio does
 
 
