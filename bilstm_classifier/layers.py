@@ -14,10 +14,9 @@ from .configuration import BiLSTMConfig
 class HashedNgrams(nn.Module):
     """Embeddings of the n-grams around each token, itself among them, that are found in one table by hashing.
 
-    They begin at zero, so that those which training never saw say nothing. Their mean goes to the head, past the LSTM,
-    which would not be better for reading them (benchmarks/system_notes.yaml). Sources: Weinberger et al. 2009, "Feature
-    hashing for large scale multitask learning"; Bojanowski et al. 2017, "Enriching word vectors with subword
-    information" (fastText).
+    They begin at zero, so that those which training never saw say nothing. Their mean goes to the head, past the LSTM
+    (why: benchmarks/system_notes.yaml). Sources: Weinberger et al. 2009, "Feature hashing for large scale multitask
+    learning"; Bojanowski et al. 2017, "Enriching word vectors with subword information" (fastText).
     """
 
     def __init__(self, config: BiLSTMConfig):

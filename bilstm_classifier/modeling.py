@@ -239,7 +239,7 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
             input_ids: Token ids (batch, time).
             attention_mask: 1 for a real token, 0 for padding (batch, time), on either side; all ones if left out.
             token_type_ids: Passed on to an encoder that takes them (batch, time).
-            inputs_embeds: The embedder's output computed before (batch, time, embedding), in place of ``input_ids``.
+            inputs_embeds: What :meth:`embed` gave before, in place of ``input_ids``.
             features: Standardised numbers beside the text (batch, columns of numbers), NaN for one that is missing;
                 left out where all are.
             categories: Ids of categories beside the text (batch, columns of categories), 0 for a missing or unknown
@@ -271,14 +271,13 @@ class BiLSTMForSequenceClassification(PreTrainedModel):
         else:
             embeddings = reorder(tokens, order)
         embeddings = embeddings.to(self.classifier.weight.dtype)
-        joined = []
+        ngrams = None
         if self.ngrams is not None:
             embeddings, ngrams = embeddings.split(self.config.embedding_size, dim=-1)
-            joined.append(_mean(ngrams, lengths))
         states, final = self.lstm(embeddings, lengths)
-        pooled = torch.cat(
-            [self._pool(states, final, lengths), *joined], dim=-1
-        )  # (batch, text_size and joined)
+        pooled = self._pool(states, final, lengths)  # (batch, text_size)
+        if ngrams is not None:
+            pooled = torch.cat([pooled, _mean(ngrams, lengths)], dim=-1)
         nothing = attention_mask.sum(dim=1, keepdim=True) == 0  # (batch, 1), rows without a real token
         pooled = pooled.masked_fill(nothing, 0)
         if self.features_branch is not None:
